@@ -1,0 +1,1 @@
+"""The intermediate representation: what a pattern means, without its spelling."""
