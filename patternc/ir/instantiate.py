@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from patternc.ir.expr import Bool, Expr, ExprError, Int, show, substitute
+from patternc.ir.expr import HEAD_SYMBOLS, Bool, Expr, ExprError, Int, show, substitute
 from patternc.ir.program import HeadRange, Layers, Parameter, Pattern, Program, Repeat, Requirement, Stack
 from patternc.ir.relation import NOTHING, Relation, atoms, needs_documents, substituted
 from patternc.source import NOWHERE, Span
@@ -62,8 +62,8 @@ class Instance:
     @property
     def depends_on_head(self) -> bool:
         """Whether heads differ, or the number of heads matters."""
-        symbols = (a.symbols for r in self.ranges for b in r.branches for at in atoms(b) for a in at.arguments().values())
-        return self.pattern.by_head or any("h" in s or "heads" in s for s in symbols)
+        parts = (atom for r in self.ranges for branch in r.branches for atom in atoms(branch))
+        return self.pattern.by_head or any(HEAD_SYMBOLS & e.symbols for a in parts for e in a.arguments().values())
 
     @property
     def fixed_heads(self) -> int | None:
@@ -176,7 +176,7 @@ def instantiate(pattern: Pattern, given: Mapping[str, int]) -> Instance:
     _check(pattern.requirements, values)
     ranges: list[HeadRange] = []
     for part in pattern.ranges:
-        per_head = tuple(r for r in part.domains if {"h", "heads"} & r.condition.symbols)
+        per_head = tuple(r for r in part.domains if HEAD_SYMBOLS & r.condition.symbols)
         _check((r for r in part.domains if r not in per_head), values)
         try:
             ranges.append(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TypeAlias
 
 from patternc.ir.expr import (
+    ONE,
     TRUE,
     ZERO,
     Bool,
@@ -112,11 +113,11 @@ class LagMod(Atom):
 
     period: Expr = ZERO
     phase: Expr = ZERO
-    width: Expr = Int(1)
+    width: Expr = ONE
 
     def condition(self) -> Expr:
         residue = arith("%", sub(LAG, self.phase), self.period)
-        return compare("==", residue, ZERO) if self.width == Int(1) else compare("<", residue, self.width)
+        return compare("==", residue, ZERO) if self.width == ONE else compare("<", residue, self.width)
 
     def complement(self) -> tuple[Atom, ...]:
         width = minimum(self.width, self.period)
@@ -169,7 +170,7 @@ class KeyMod(Atom):
 
     period: Expr = ZERO
     phase: Expr = ZERO
-    width: Expr = Int(1)
+    width: Expr = ONE
 
     def condition(self) -> Expr:
         return compare("<", arith("%", sub(K, self.phase), self.period), self.width)
@@ -188,7 +189,7 @@ class QueryMod(Atom):
 
     period: Expr = ZERO
     phase: Expr = ZERO
-    width: Expr = Int(1)
+    width: Expr = ONE
 
     def condition(self) -> Expr:
         return compare("<", arith("%", sub(Q, self.phase), self.period), self.width)
@@ -205,7 +206,7 @@ class QueryMod(Atom):
 class ChunkLag(Atom):
     """``lo <= q // size - k // size <= hi``; None is no bound."""
 
-    size: Expr = Int(1)
+    size: Expr = ONE
     lo: Expr | None = None
     hi: Expr | None = None
 
