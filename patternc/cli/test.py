@@ -1,0 +1,99 @@
+"""`patternc test`: property-tests the generated kernels against the dense reference."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from patternc.cli.common import DefineOption, FileArgument, PatternOption, fail, load_patterns
+
+
+def test_command(
+    file: FileArgument,
+    define: DefineOption = None,
+    pattern: PatternOption = None,
+    examples: Annotated[int, typer.Option("--examples", min=1, help="How many cases to draw for each pattern.")] = 25,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the drawn cases.")] = 0,
+    case: Annotated[str | None, typer.Option("--case", help="Repeat one case, as a failure printed it.")] = None,
+) -> None:
+    """Property-test the kernels against the dense reference, forward and backward.
+
+    On the GPU where there is one, else in Triton's interpreter.
+    """
+    source, program, instances = load_patterns(file, pattern, define)
+    # Triton reads the variable when it is imported, so it is set before.
+    if not _has_gpu():
+        os.environ["TRITON_INTERPRET"] = "1"
+    import torch
+
+    from patternc.ir.instantiate import instantiate
+    from patternc.pattern import Pattern
+    from patternc.runtime import testing
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    where = torch.cuda.get_device_name() if device == "cuda" else "Triton's interpreter on the CPU"
+    print(f"{source.name}: kernels against the dense reference, on {where}")
+    if case is not None and len(instances) != 1:
+        fail("--case needs --pattern where the file has several patterns")
+    failed = False
+    for one in instances:
+
+        def load(values: dict[str, int], one: object = one) -> Pattern:
+            return Pattern(instantiate(one.pattern, values), program, source)  # type: ignore[attr-defined]
+
+        if case is not None:
+            report = _repeat(testing, load, case, device)
+        else:
+            report = testing.run_many(load, dict(one.values), device, examples, seed, _progress(one.name, examples))
+        failed |= not _print(report, file, one.name, seed)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _progress(name: str, examples: int):  # noqa: ANN202
+    if not sys.stderr.isatty():
+        return lambda done: None
+    return lambda done: print(f"\r  {name}: case {done} of {examples} ", end="", file=sys.stderr, flush=True)
+
+
+def _repeat(testing, load, text: str, device: str):  # noqa: ANN001, ANN202
+    try:
+        case = testing.Case.parse(text)
+    except (ValueError, TypeError) as error:
+        fail(str(error))
+    report = testing.Report(1, testing.Counter(), 0.0)
+    try:
+        margins = testing.run_case(load(dict(case.values)), case, device, report.launches)
+        report.worst = max(margins.values())
+    except Exception as error:
+        report.failure, report.failing = f"{type(error).__name__}: {error}", case
+    return report
+
+
+def _print(report, file: str, name: str, seed: int) -> bool:  # noqa: ANN001
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)
+    print(f"\n{name}: {report.cases} cases")
+    for kernel, count in sorted(report.launches.items()):
+        print(f"  {kernel:<32} launched {count} times")
+    if report.failure is not None:
+        print(f"  FAILED: {report.failure}")
+        if report.failing is not None:
+            print("  repeat it with:")
+            print(f"    patternc test {shlex.quote(file)} --pattern {name} --case {shlex.quote(report.failing.text())}")
+        return False
+    if not report.launches:
+        print("  FAILED: no kernel was launched")
+        return False
+    print(f"  passed: the largest error is {100 * report.worst:.0f} % of what an eager run in the same precision may have")
+    return True

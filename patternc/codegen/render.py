@@ -1,0 +1,63 @@
+"""Renders a kernel plan to the emitted file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING
+
+from patternc import __version__, resources
+from patternc.codegen.views import member_views, part_views
+from patternc.ir.plan import Plan
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(resources.folder("templates")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+
+
+def render(plan: Plan, values: Mapping[str, int]) -> str:
+    """The emitted file: kernels, autograd, functional call and module, on torch and triton alone."""
+    parts, members = part_views(plan), member_views(plan)
+    text = _environment().get_template("module/file.py.j2").render(
+        name=plan.name,
+        version=__version__,
+        description=plan.description,
+        parameters=", ".join(f"{name} = {value}" for name, value in values.items()),
+        heads=plan.heads,
+        by_head=plan.heads is not None,
+        branches=len(plan.branches),
+        gated=len(plan.branches) > 1,
+        documents=plan.documents,
+        covered=repr(tuple(b.covered for b in plan.branches)),
+        parts=parts,
+        members=members,
+        any_gather=any(p.gather for p in parts),
+        uses_minimum=any("_minimum(" in e or "_maximum(" in e for m in members for e in m.expressions)
+        or any("_minimum(" in s.torch_mask or "_maximum(" in s.torch_mask for p in parts for s in p.segments),
+    )
+    return tidy(text)
+
+
+def tidy(text: str) -> str:
+    """Blank lines as a person leaves them: at most two, one within a function, no spaces at the end of a line."""
+    text = "\n".join(line.rstrip() for line in text.splitlines())
+    text = re.sub(r"\n{4,}", "\n\n\n", text)
+    text = re.sub(r"\n{2,}(?=[ ])", "\n\n", text)
+    text = re.sub(r"(:\n)\n+(?= )", r"\1", text)
+    return text.rstrip() + "\n"

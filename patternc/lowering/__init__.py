@@ -1,0 +1,1 @@
+"""From an instantiated pattern to a kernel plan: disjoint terms, then a schedule for each."""

@@ -1,0 +1,321 @@
+"""Chooses a schedule for every term of a softmax, and merges heads that differ in numbers only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, TypeVar
+
+from patternc.ir.expr import FALSE, Expr, Int, Sym, conjunction, disjunction, maximum, minimum, negation, rebuild, show
+from patternc.ir.instantiate import Instance
+from patternc.ir.plan import Branch, Gather, HeadGroup, Kind, Part, PerHead, Plan, Segment
+from patternc.ir.relation import (
+    Atom,
+    ChunkLag,
+    Condition,
+    KeyMod,
+    KeyRange,
+    LagMod,
+    QueryRange,
+    Relation,
+    SameDocument,
+    member,
+)
+from patternc.lowering.closed_forms import full, key_bounds, live_keys, live_queries, query_bounds
+from patternc.lowering.terms import (
+    ANY_LAG,
+    Term,
+    TooManyTermsError,
+    disjoint,
+    masked,
+    meet,
+    number,
+    terms,
+)
+
+MAX_SEGMENTS = 4
+"""More terms than this in one band part are cheaper as masked blocks."""
+
+ORDER: tuple[Kind, ...] = ("band", "columns", "residue", "blocks")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """The terms of one part, before heads are merged.  ``but`` is what blocks leave to other parts."""
+
+    kind: Kind
+    terms: tuple[Term, ...]
+    granted: tuple[Atom | None, ...]
+    """For each term the atom that the tiling itself grants."""
+    but: tuple[Term, ...] = ()
+
+
+class DifferentShapeError(Exception):
+    """Two heads differ in more than numbers."""
+
+
+def lower(instance: Instance, heads: int | None = None) -> Plan:
+    """The plan of a pattern for ``heads`` query heads; None where the heads do not matter.
+
+    Raises `InstantiationError` where the pattern does not take that many heads.
+    """
+    if instance.depends_on_head:
+        heads = instance.default_heads() if heads is None else heads
+        rows = [h.branches for h in instance.heads(heads)]
+        counts = instance.branch_counts(heads)
+    else:
+        heads, rows, counts = None, [instance.heads(1)[0].branches], (instance.branches,)
+    cache: dict[Relation, tuple[Scheduled, ...]] = {}
+    branches: list[Branch] = []
+    for b in range(instance.branches):
+        for row in rows:
+            if row[b] not in cache:
+                cache[row[b]] = schedule(row[b])
+        branches.append(_branch([cache[row[b]] for row in rows], heads))
+    groups = tuple(
+        HeadGroup(group, tuple(member(r) for r in merged[0]), merged[1])
+        for group, merged in _merged([(row, n) for row, n in zip(rows, counts, strict=True)], heads)
+    )
+    description = tuple(
+        f"branch {b}, {part.kind}{'' if part.period is None else ' modulo ' + show_constant(part.period)}, "
+        f"{'all heads' if part.heads is None else 'heads ' + heads_text(part.heads)}: "
+        + "; ".join(s.text for s in part.segments)
+        for b, branch in enumerate(branches)
+        for part in branch.parts
+    )
+    return Plan(instance.name, heads, tuple(branches), groups, instance.needs_documents, description)
+
+
+def schedule(relation: Relation) -> tuple[Scheduled, ...]:
+    """The parts of one softmax of one head, in launch order."""
+    try:
+        # Plain lag intervals come first, so that they stay whole when overlaps are taken out of the later ones.
+        found = sorted(terms(relation), key=lambda t: (ORDER.index(kind_of(t)), len(t.atoms)))
+        pieces = disjoint(t for t in found if kind_of(t) != "blocks")
+    except TooManyTermsError:
+        found, pieces = [masked(relation)], ()
+    by_kind: dict[Kind, list[Term]] = {kind: [] for kind in ORDER}
+    for term in (*pieces, *(t for t in found if kind_of(t) == "blocks")):
+        by_kind[kind_of(term)].append(term)
+    if len(by_kind["band"]) > MAX_SEGMENTS:
+        by_kind["blocks"] += by_kind["band"]
+        by_kind["band"] = []
+    result: list[Scheduled] = []
+    if by_kind["band"]:
+        result.append(Scheduled("band", tuple(by_kind["band"]), (None,) * len(by_kind["band"])))
+    by_columns: dict[tuple[Expr, ...], list[Term]] = {}
+    for term in by_kind["columns"]:
+        grant = _columns_of(term)
+        by_columns.setdefault((grant.period, grant.phase, grant.width), []).append(term)
+    result += (Scheduled("columns", tuple(s), tuple(_columns_of(t) for t in s)) for s in by_columns.values())
+    by_period: dict[Expr, list[Term]] = {}
+    for term in by_kind["residue"]:
+        by_period.setdefault(_congruence_of(term).period, []).append(term)
+    result += (Scheduled("residue", tuple(s), tuple(_congruence_of(t) for t in s)) for s in by_period.values())
+    if by_kind["blocks"]:
+        others = [t for s in result for t in s.terms if any(meet(t, b) is not None for b in by_kind["blocks"])]
+        blocks = tuple(by_kind["blocks"])
+        result.append(Scheduled("blocks", blocks, (None,) * len(blocks), tuple(others)))
+    return tuple(result)
+
+
+def kind_of(term: Term) -> Kind:
+    """The cheapest exact schedule of a term."""
+    if any(_is_congruence(a) for a in term.atoms):
+        return "residue"
+    if any(isinstance(a, KeyMod) and not a.document for a in term.atoms):
+        return "columns"
+    intervals = all(
+        isinstance(a, KeyRange | QueryRange | ChunkLag | SameDocument) and not a.document for a in term.atoms
+    ) and not any(isinstance(a, SameDocument) and not a.same for a in term.atoms)
+    if not intervals:
+        return "blocks"
+    # A staircase cut by a lag that leaves out the diagonal has tiles without a pair between its steps.
+    steps = any(isinstance(a, ChunkLag | SameDocument) for a in term.atoms)
+    lo, hi = number(term.lag.lo), number(term.lag.hi)
+    diagonal = (lo is None or lo <= 0) and (hi is None or hi >= 0)
+    stairs = [a for a in term.atoms if isinstance(a, ChunkLag)]
+    on_diagonal = all((number(a.lo) or 0) <= 0 <= (0 if a.hi is None else number(a.hi) or 0) for a in stairs)
+    single = term.lag == ANY_LAG and len(term.atoms) == 1
+    return "band" if not steps or single or (diagonal and on_diagonal) else "blocks"
+
+
+def _is_congruence(atom: Atom) -> bool:
+    return isinstance(atom, LagMod) and number(atom.period) is not None and number(atom.width) == 1
+
+
+def _congruence_of(term: Term) -> LagMod:
+    return next(a for a in term.atoms if isinstance(a, LagMod) and _is_congruence(a))
+
+
+def _columns_of(term: Term) -> KeyMod:
+    """The sparsest columns of a term."""
+    found = [a for a in term.atoms if isinstance(a, KeyMod) and not a.document]
+    return min(found, key=lambda a: (number(a.width) or 0) / (number(a.period) or 1))
+
+
+def _branch(rows: Sequence[tuple[Scheduled, ...]], heads: int | None) -> Branch:
+    parts: list[Part] = []
+    for step in range(max(len(r) for r in rows)):
+        present = [(h, r[step]) for h, r in enumerate(rows) if step < len(r)]
+        for group, scheduled in _merged([s for _, s in present], heads, [h for h, _ in present]):
+            parts.append(_part(scheduled, group, first=step == 0))
+    return Branch(tuple(parts), all(rows))
+
+
+def _part(scheduled: Scheduled, heads: tuple[int, ...] | None, *, first: bool) -> Part:
+    if scheduled.kind == "blocks":
+        return Part("blocks", heads, (_blocks_segment(scheduled),), first)
+    segments: list[Segment] = []
+    for term, granted in zip(scheduled.terms, scheduled.granted, strict=True):
+        kept = tuple(a for a in term.parts() if a != granted)
+        segments.append(_segment(term.member, kept, granted.phase if isinstance(granted, LagMod) else None))
+    grant = scheduled.granted[0]
+    return Part(
+        scheduled.kind,
+        heads,
+        tuple(segments),
+        first,
+        period=grant.period if isinstance(grant, LagMod) else None,
+        gather=Gather(grant.period, _first_column(grant), grant.width) if isinstance(grant, KeyMod) else None,
+    )
+
+
+def _first_column(columns: KeyMod) -> Expr:
+    """The phase, moved one period down where a run of columns wraps around it, so that column 0 is the first."""
+
+    def moved(period: int, phase: int, width: int) -> int:
+        return phase - period if phase + width > period else phase
+
+    triple = (columns.period, columns.phase, columns.width)
+    per_head = [e for e in triple if isinstance(e, PerHead)]
+    if not per_head:
+        period, phase, width = (number(e) or 0 for e in triple)
+        return Int(moved(period, phase, width))
+    count = len(per_head[0].values)
+    table = [e.values if isinstance(e, PerHead) else (number(e) or 0,) * count for e in triple]
+    return PerHead(tuple(moved(*row) for row in zip(*table, strict=True)))
+
+
+def _segment(text: Expr, kept: tuple[Atom, ...], phase: Expr | None) -> Segment:
+    key_lo, key_hi = key_bounds(kept)
+    query_lo, query_hi = query_bounds(kept)
+    return Segment(
+        text=show_constant(text),
+        mask=conjunction(a.member() for a in kept),
+        key_lo=key_lo,
+        key_hi=key_hi,
+        query_lo=query_lo,
+        query_hi=query_hi,
+        queries_live=live_queries(kept),
+        keys_live=live_keys(kept),
+        full=full(kept),
+        phase=phase,
+        wide=any(isinstance(a, Condition) for a in kept),
+    )
+
+
+def _blocks_segment(scheduled: Scheduled) -> Segment:
+    atoms = [t.parts() for t in scheduled.terms]
+    keys, queries = [key_bounds(a) for a in atoms], [query_bounds(a) for a in atoms]
+    live = disjunction(t.member for t in scheduled.terms)
+    mask = conjunction((live, negation(disjunction(t.member for t in scheduled.but))))
+    return Segment(
+        text=show_constant(mask),
+        mask=mask,
+        key_lo=minimum(*(lo for lo, _ in keys)),
+        key_hi=maximum(*(hi for _, hi in keys)),
+        query_lo=minimum(*(lo for lo, _ in queries)),
+        query_hi=maximum(*(hi for _, hi in queries)),
+        queries_live=disjunction(live_queries(a) for a in atoms),
+        keys_live=disjunction(live_keys(a) for a in atoms),
+        full=FALSE,
+        wide=any(isinstance(a, Condition) for t in (*scheduled.terms, *scheduled.but) for a in t.atoms),
+    )
+
+
+def _merged(
+    items: Sequence[T], heads: int | None, owners: Sequence[int] | None = None
+) -> list[tuple[tuple[int, ...] | None, T]]:
+    """Groups of heads whose items differ in numbers only, each with the item that holds for all of the group."""
+    if heads is None:
+        return [(None, items[0])] if items else []
+    owners = range(len(items)) if owners is None else owners
+    groups: list[tuple[list[int], list[T]]] = []
+    for h, item in zip(owners, items, strict=True):
+        for group, members in groups:
+            if _same_shape(members[0], item):
+                group.append(h)
+                members.append(item)
+                break
+        else:
+            groups.append(([h], [item]))
+    result: list[tuple[tuple[int, ...] | None, T]] = []
+    for group, members in groups:
+        everyone = tuple(group) if len(group) < heads else None
+        result.append((everyone, _generalised(members, group, heads)))
+    return result
+
+
+def _same_shape(left: Any, right: Any) -> bool:
+    try:
+        _generalised([left, right], [0, 1], 2)
+    except DifferentShapeError:
+        return False
+    return True
+
+
+def _generalised(items: Sequence[Any], owners: Sequence[int], heads: int) -> Any:
+    """One item for all, its differing numbers replaced by `PerHead`."""
+    first = items[0]
+    if all(i == first for i in items[1:]):
+        return first
+    if any(type(i) is not type(first) for i in items):
+        raise DifferentShapeError
+    if isinstance(first, Int):
+        values: list[int] = []
+        given = dict(zip(owners, (i.value for i in items), strict=True))
+        for h in range(heads):
+            values.append(given.get(h, values[-1] if values else first.value))
+        return PerHead(tuple(values))
+    if isinstance(first, tuple):
+        if len({len(i) for i in items}) != 1:
+            raise DifferentShapeError
+        return tuple(_generalised(column, owners, heads) for column in zip(*items, strict=True))
+    if is_dataclass(first):
+        names = [f.name for f in fields(first)]
+        return type(first)(**{n: _generalised([getattr(i, n) for i in items], owners, heads) for n in names})
+    raise DifferentShapeError
+
+
+def show_constant(expr: Expr) -> str:
+    """Text of an expression whose constants may differ from head to head."""
+    found: list[PerHead] = []
+
+    def collect(e: Expr) -> None:
+        if isinstance(e, PerHead):
+            found.append(e)
+        for child in e.children():
+            collect(child)
+
+    collect(expr)
+    return show(_replaced(expr, lambda e: _listed(e))) if found else show(expr)
+
+
+def _replaced(expr: Expr, change: Callable[[PerHead], Expr]) -> Expr:
+    if isinstance(expr, PerHead):
+        return change(expr)
+    return rebuild(expr, tuple(_replaced(c, change) for c in expr.children())) if expr.children() else expr
+
+
+def _listed(expr: PerHead) -> Expr:
+    return Sym("{" + ", ".join(map(str, expr.values)) + "}[h]")
+
+
+def heads_text(heads: tuple[int, ...]) -> str:
+    """``0..4`` for a run of heads, else a list."""
+    if heads == tuple(range(heads[0], heads[-1] + 1)):
+        return f"{heads[0]}..{heads[-1] + 1}"
+    return ", ".join(map(str, heads))

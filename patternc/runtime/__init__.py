@@ -1,0 +1,1 @@
+"""Runs emitted files: the cache they are loaded through, and PyTorch modules around them."""

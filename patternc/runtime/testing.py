@@ -1,0 +1,338 @@
+"""Property-tests emitted kernels against the dense reference.
+
+A `Case` is one call: shapes, dtype, parameters and what the tensors look like.  `run_case` compares the kernels with
+the reference in float64; the error allowed is that of an eager run of the reference in the same precision, so that
+nothing is measured against what happens to pass.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from patternc.pattern import Pattern
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+MEAN_FACTOR, MAX_FACTOR = 1.1, 2.0
+"""How far the mean and the largest error may exceed those of the eager run (one unit in the last place comes on top)."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of a pattern, and how its tensors are drawn."""
+
+    values: tuple[tuple[str, int], ...]
+    batch: int = 1
+    kv_heads: int = 1
+    group: int = 1
+    nq: int = 1
+    nk: int = 1
+    head_dim: int = 16
+    dtype: str = "float32"
+    magnitude: float = 1.0
+    transposed: bool = False
+    """Whether the tensors are laid out as (B, N, H, D)."""
+    lengths: tuple[int, ...] | None = None
+    cu_seqlens: tuple[int, ...] | None = None
+    seed: int = 0
+
+    def text(self) -> str:
+        """The case on one line, as `--case` takes it."""
+        return json.dumps({k: v for k, v in asdict(self).items() if v != _DEFAULTS.get(k, ...)}, separators=(",", ":"))
+
+    @staticmethod
+    def parse(text: str) -> Case:
+        """The case of a line.  Raises `ValueError` that says what is wrong."""
+        try:
+            raw = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ValueError(f"--case: not JSON: {error}") from error
+        if not isinstance(raw, dict):
+            raise ValueError("--case: expected an object, as a failing test prints it")
+        unknown = set(raw) - set(asdict(Case(()))) | {k for k in raw if not isinstance(k, str)}
+        if unknown:
+            raise ValueError(f"--case: unknown key `{sorted(unknown)[0]}`")
+        raw["values"] = tuple((str(n), int(v)) for n, v in raw.get("values", ()))
+        for name in ("lengths", "cu_seqlens"):
+            if raw.get(name) is not None:
+                raw[name] = tuple(int(x) for x in raw[name])
+        return Case(**raw)
+
+
+_DEFAULTS = {k: v for k, v in asdict(Case(())).items() if k != "values"}
+
+
+class CaseFailureError(AssertionError):
+    """The kernels disagree with the reference."""
+
+
+class _Counted:
+    """A kernel that counts its launches."""
+
+    def __init__(self, kernel: Any, name: str, launches: Counter[str]) -> None:
+        self.kernel, self.name, self.launches = kernel, name, launches
+
+    def __getitem__(self, grid: Any) -> Any:
+        self.launches[self.name] += 1
+        return self.kernel[grid]
+
+
+@contextlib.contextmanager
+def counted(module: ModuleType) -> Iterator[Counter[str]]:
+    """Counts the launches of an emitted file's kernels, by name."""
+    launches: Counter[str] = Counter()
+    parts = module.PARTS
+    module.PARTS = tuple(
+        p._replace(
+            **{
+                kernel: _Counted(getattr(p, kernel), f"{p.name}_{kernel}", launches)
+                for kernel in ("forward", "backward_q", "backward_kv")
+            }
+        )
+        for p in parts
+    )
+    combine = getattr(module, "combine", None)
+    if combine is not None:
+        module.combine = _Counted(combine, "combine", launches)
+    try:
+        yield launches
+    finally:
+        module.PARTS = parts
+        if combine is not None:
+            module.combine = combine
+
+
+@contextlib.contextmanager
+def poisoned() -> Iterator[None]:
+    """Fills what `torch.empty` and `torch.empty_like` give with NaN, so that an element nobody writes shows."""
+    plain, like = torch.empty, torch.empty_like
+
+    def poison(x: torch.Tensor) -> torch.Tensor:
+        return x.fill_(float("nan")) if x.is_floating_point() else x
+
+    torch.empty = lambda *a, **k: poison(plain(*a, **k))
+    torch.empty_like = lambda *a, **k: poison(like(*a, **k))
+    try:
+        yield
+    finally:
+        torch.empty, torch.empty_like = plain, like
+
+
+def tensors(case: Case, heads: int, branches: int, device: str) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """The leaf tensors of a case (q, k, v and, for gates, logits), fresh and random, and the output's gradient."""
+    generator = torch.Generator().manual_seed(case.seed)
+    dtype = DTYPES[case.dtype]
+
+    def draw(h: int, n: int, scale: float) -> torch.Tensor:
+        shape = (case.batch, n, h, case.head_dim) if case.transposed else (case.batch, h, n, case.head_dim)
+        x = (torch.randn(shape, generator=generator) * scale).to(device=device, dtype=dtype)
+        return (x.transpose(1, 2) if case.transposed else x).detach()
+
+    # A magnitude moves the scores: queries grow with it, keys and values stay as they are.
+    leaves = [draw(heads, case.nq, case.magnitude), draw(case.kv_heads, case.nk, 1.0), draw(case.kv_heads, case.nk, 1.0)]
+    if branches > 1:
+        logits = torch.randn((case.batch, heads, case.nq, branches), generator=generator)
+        leaves.append(logits.to(device))
+    gradient = torch.randn((case.batch, heads, case.nq, case.head_dim), generator=generator).to(device, dtype)
+    return [x.requires_grad_() for x in leaves], gradient
+
+
+def heads_of(case: Case) -> int:
+    return case.kv_heads * case.group
+
+
+def run_case(pattern: Pattern, case: Case, device: str, launches: Counter[str] | None = None) -> dict[str, float]:
+    """Runs the kernels and the reference, forward and backward.
+
+    Returns the kernels' largest error as a share of what is allowed, for each result.  Raises `CaseFailureError`.
+    """
+    heads = heads_of(case)
+    module = pattern.module(heads)
+    leaves, gradient = tensors(case, heads, pattern.branches, device)
+    options: dict[str, Any] = {}
+    if case.lengths is not None:
+        options["lengths"] = torch.tensor(case.lengths, device=device)
+    if case.cu_seqlens is not None:
+        options["cu_seqlens"] = torch.tensor(case.cu_seqlens, device=device)
+    lse_gradient = torch.randn(
+        (case.batch, heads, case.nq, *([pattern.branches] if pattern.gated else [])),
+        generator=torch.Generator().manual_seed(case.seed + 1),
+    ).to(device)
+
+    def outcome(function: Any, dtype: torch.dtype | None) -> list[torch.Tensor]:
+        inputs = [x.detach().clone(memory_format=torch.preserve_format) for x in leaves]
+        if dtype is not None:
+            # The gate's logits stay in float32, as the kernels take them.
+            inputs = [x.to(dtype) if i < 3 or dtype == torch.float64 else x for i, x in enumerate(inputs)]
+        inputs = [x.requires_grad_() for x in inputs]
+        out, lse = function(*inputs, return_lse=True, **options)
+        finite = torch.where(torch.isinf(lse), torch.zeros_like(lse), lse)
+        total = (out * gradient.to(out.dtype)).sum() + (finite * lse_gradient.to(lse.dtype)).sum()
+        return [out, lse, *torch.autograd.grad(total, inputs)]
+
+    with counted(module) as counts, poisoned():
+        got = outcome(module.attention, None)
+        again = outcome(module.attention, None)
+    if launches is not None:
+        launches.update(counts)
+    eager = outcome(module.reference, DTYPES[case.dtype])
+    exact = outcome(module.reference, torch.float64)
+    names = ["output", "log-sum-exp", "gradient of q", "gradient of k", "gradient of v", "gradient of gate"]
+    margins: dict[str, float] = {}
+    for name, mine, twice, theirs, truth in zip(names, got, again, eager, exact, strict=False):
+        if not torch.equal(mine, twice) and not (torch.isnan(mine) & torch.isnan(twice)).any():
+            raise CaseFailureError(f"{name}: two runs differ")
+        margins[name] = _margin(name, mine, theirs, truth)
+    return margins
+
+
+def _margin(name: str, mine: torch.Tensor, eager: torch.Tensor, truth: torch.Tensor) -> float:
+    """The error as a share of what is allowed; more than 1 raises `CaseFailureError`."""
+    truth = truth.detach()
+    if not torch.equal(torch.isinf(mine), torch.isinf(truth)):
+        raise CaseFailureError(f"{name}: infinite where the reference is not, or finite where it is infinite")
+    finite = torch.isfinite(truth)
+    unit = torch.finfo(mine.dtype).eps
+    mine, eager, truth = (x.detach().double()[finite] for x in (mine, eager, truth))
+    if mine.numel() == 0:
+        return 0.0
+    if not torch.isfinite(mine).all():
+        raise CaseFailureError(f"{name}: {int((~torch.isfinite(mine)).sum())} elements are not finite")
+    error, theirs = (mine - truth).abs(), (eager - truth).abs().nan_to_num(nan=0.0)
+    shares = [
+        ("mean", error.mean(), MEAN_FACTOR * theirs.mean() + unit * truth.abs().mean()),
+        ("largest", error.max(), MAX_FACTOR * theirs.max() + unit * truth.abs().max()),
+    ]
+    worst = 0.0
+    for what, value, allowed in shares:
+        share = float(value / allowed.clamp_min(1e-30))
+        if share > 1:
+            raise CaseFailureError(f"{name}: the {what} error is {float(value):.3g}, allowed is {float(allowed):.3g}")
+        worst = max(worst, share)
+    return worst
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large the cases may be; the interpreter is slow."""
+
+    tokens: int
+    heads: int
+    batch: int
+    head_dims: tuple[int, ...]
+    dtypes: tuple[str, ...]
+    parameter: int
+
+
+INTERPRETER = Limits(80, 4, 2, (8, 16, 24, 32), ("float32", "float16", "bfloat16"), 24)
+GPU = Limits(1500, 6, 3, (8, 16, 40, 64, 80, 128, 192, 256), ("float32", "float16", "bfloat16"), 300)
+
+
+@dataclass
+class Report:
+    """What a run of many cases found."""
+
+    cases: int
+    launches: Counter[str]
+    worst: float
+    failure: str | None = None
+    failing: Case | None = None
+
+
+def cases(load: Callable[[dict[str, int]], Pattern], parameters: dict[str, int], limits: Limits) -> Any:
+    """A hypothesis strategy of cases: lengths, heads, dtypes, parameters that satisfy `require`, and tensors."""
+    from hypothesis import assume
+    from hypothesis import strategies as st
+
+    @st.composite
+    def one(draw: Any) -> Case:
+        values = dict(parameters)
+        for name in parameters:
+            if draw(st.booleans()):
+                values[name] = draw(st.integers(0, limits.parameter))
+        try:
+            pattern = load(values)
+            heads = pattern.heads or draw(st.integers(1, limits.heads))
+            pattern.check_heads(heads)
+        except ValueError:
+            assume(False)
+            raise
+        group = draw(st.sampled_from([g for g in range(1, heads + 1) if heads % g == 0]))
+        nk = draw(st.integers(1, limits.tokens))
+        nq = nk if draw(st.booleans()) else draw(st.integers(1, limits.tokens))
+        batch = draw(st.integers(1, limits.batch))
+        lengths = None
+        if draw(st.integers(0, 3)) == 0:
+            lengths = tuple(draw(st.integers(0, nk)) for _ in range(batch))
+        documents = None
+        if pattern.needs_documents:
+            cuts = sorted(draw(st.lists(st.integers(0, nk), max_size=4)))
+            documents = (0, *cuts, nk)
+        return Case(
+            values=tuple(values.items()),
+            batch=batch,
+            kv_heads=heads // group,
+            group=group,
+            nq=nq,
+            nk=nk,
+            head_dim=draw(st.sampled_from(limits.head_dims)),
+            dtype=draw(st.sampled_from(limits.dtypes)),
+            magnitude=draw(st.sampled_from((1.0, 1.0, 1e-4, 30.0))),
+            transposed=draw(st.booleans()),
+            lengths=lengths,
+            cu_seqlens=documents,
+            seed=draw(st.integers(0, 2**31)),
+        )
+
+    return one()
+
+
+def run_many(
+    load: Callable[[dict[str, int]], Pattern],
+    parameters: dict[str, int],
+    device: str,
+    examples: int,
+    seed: int,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Report:
+    """Runs ``examples`` drawn cases; a failure is shrunk to the simplest case that still fails."""
+    from hypothesis import HealthCheck, Phase, given, settings
+    from hypothesis import seed as seeded
+
+    report = Report(0, Counter(), 0.0)
+    limits = GPU if device == "cuda" else INTERPRETER
+
+    @seeded(seed)
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink),
+        report_multiple_bugs=False,
+    )
+    @given(cases(load, parameters, limits))
+    def property_holds(case: Case) -> None:
+        report.cases += 1
+        progress(report.cases)
+        try:
+            margins = run_case(load(dict(case.values)), case, device, report.launches)
+        except Exception as error:
+            # Hypothesis runs the simplest failing case last, so this is what stays.
+            report.failure, report.failing = f"{type(error).__name__}: {error}", case
+            raise
+        report.worst = max(report.worst, *margins.values())
+
+    try:
+        property_holds()
+    except Exception as error:
+        if report.failing is None:
+            report.failure = f"{type(error).__name__}: {error}"
+    return report
