@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from typing import Any
 
 LIMIT = 2**62
 """Values lie strictly between -LIMIT and LIMIT (LANGUAGE.md, section 2)."""
@@ -140,7 +141,7 @@ def _modulo(a: int, b: int) -> int:
     return a % b
 
 
-ARITHMETIC: dict[str, Callable[..., int]] = {
+ARITHMETIC: dict[str, Callable[..., Any]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
@@ -164,7 +165,11 @@ def arith(op: str, *args: Expr) -> Expr:
             return args[1]
         if args[1] == ZERO:
             return args[0]
+        if isinstance(args[1], Int) and args[1].value < 0:
+            return Arith("-", (args[0], Int(-args[1].value)))
     elif op == "-":
+        if isinstance(args[1], Int) and args[1].value < 0:
+            return Arith("+", (args[0], Int(-args[1].value)))
         if args[1] == ZERO:
             return args[0]
         if args[0] == args[1]:
@@ -296,7 +301,8 @@ def evaluate(expr: Expr, values: Mapping[str, int]) -> int | bool:
             return any(evaluate(a, values) for a in args)
         case Logic(_, args):
             return not evaluate(args[0], values)
-    raise TypeError(f"not an expression: {expr!r}")
+        case _:
+            raise TypeError(f"not an expression: {expr!r}")
 
 
 _PRECEDENCE = {"or": 1, "and": 2, "not": 3, "compare": 4, "+": 5, "-": 5, "*": 6, "//": 6, "%": 6, "neg": 7, "**": 8}
@@ -331,7 +337,8 @@ def _show(expr: Expr) -> tuple[str, int]:
             return f"{_wrap(args[0], level)} {op} {_wrap(args[1], level + 1)}", level
         case Arith(op, args):
             return f"{op}({', '.join(show(a) for a in args)})", 9
-    raise TypeError(f"not an expression: {expr!r}")
+        case _:
+            raise TypeError(f"not an expression: {expr!r}")
 
 
 def _wrap(expr: Expr, level: int) -> str:

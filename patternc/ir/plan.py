@@ -79,7 +79,7 @@ class Part:
 
     ``band``: tiles of consecutive queries and keys; only edge tiles evaluate their mask.  ``residue``: the same over
     one residue class modulo ``period``.  ``columns``: consecutive queries, gathered keys.  ``blocks``: consecutive
-    tiles, each with its mask, skipped where no pair is live.
+    tiles of whatever is left, guarded.
     """
 
     kind: Kind
@@ -88,8 +88,12 @@ class Part:
     segments: tuple[Segment, ...]
     first: bool
     """Whether no part of its branch comes before it for its heads; else it folds into what they left."""
+    guarded: bool = False
+    """Whether every tile evaluates its mask, and one without a live pair is skipped."""
     period: Expr | None = None
     gather: Gather | None = None
+    below_zero: bool = False
+    """Whether only queries before position 0 have pairs: without more queries than keys it is not launched."""
 
 
 @dataclass(frozen=True)

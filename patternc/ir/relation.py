@@ -303,7 +303,8 @@ def mapped(relation: Relation, change: Callable[[Atom], Relation]) -> Relation:
             return Intersection(tuple(mapped(p, change) for p in parts))
         case Complement(part):
             return Complement(mapped(part, change))
-    return change(relation)
+        case _:
+            return change(relation)
 
 
 def mirror(relation: Relation) -> Relation:
@@ -333,7 +334,8 @@ def member(relation: Relation) -> Expr:
             return conjunction(member(p) for p in parts)
         case Complement(part):
             return negation(member(part))
-    return relation.member()
+        case _:
+            return relation.member()
 
 
 def atoms(relation: Relation) -> Iterable[Atom]:
@@ -366,8 +368,7 @@ def describe(relation: Relation) -> str:
             return "(" + " & ".join(describe(p) for p in parts) + ")"
         case Complement(part):
             return "~" + describe(part)
-    condition = relation.condition()
-    text = show(condition) if not isinstance(condition, Bool) else ("full" if condition.value else "none")
-    return f"document[{text}]" if relation.document else f"[{text}]"
-
-
+        case _:
+            condition = relation.condition()
+            text = show(condition) if not isinstance(condition, Bool) else ("full" if condition.value else "none")
+            return f"document[{text}]" if relation.document else f"[{text}]"

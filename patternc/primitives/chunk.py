@@ -1,0 +1,14 @@
+"""``chunk(b, back)``: the query's own chunk of ``b`` tokens and the ``back`` chunks before it."""
+
+from patternc.ir.expr import ZERO
+from patternc.ir.relation import ChunkLag, Relation
+from patternc.primitives.primitive import Given, Parameter, Primitive
+
+
+def _build(given: Given) -> Relation:
+    return ChunkLag(size=given.number("b"), lo=ZERO, hi=given.number("back"))
+
+
+CHUNK = Primitive(
+    "chunk", (Parameter("b", minimum=1), Parameter("back", default=ZERO)), _build, "its own chunk and some before it"
+)
