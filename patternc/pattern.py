@@ -59,6 +59,11 @@ class Pattern:
         return self._instance.needs_documents
 
     @property
+    def depends_on_head(self) -> bool:
+        """Whether heads differ, or their number matters."""
+        return self._instance.depends_on_head
+
+    @property
     def heads(self) -> int | None:
         """The number of query heads that a `heads` block without `else` fixes."""
         return self._instance.fixed_heads

@@ -60,13 +60,13 @@ def _has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
-def _progress(name: str, examples: int):  # noqa: ANN202
+def _progress(name: str, examples: int):
     if not sys.stderr.isatty():
         return lambda done: None
     return lambda done: print(f"\r  {name}: case {done} of {examples} ", end="", file=sys.stderr, flush=True)
 
 
-def _repeat(testing, load, text: str, device: str):  # noqa: ANN001, ANN202
+def _repeat(testing, load, text: str, device: str):
     try:
         case = testing.Case.parse(text)
     except (ValueError, TypeError) as error:
@@ -80,7 +80,7 @@ def _repeat(testing, load, text: str, device: str):  # noqa: ANN001, ANN202
     return report
 
 
-def _print(report, file: str, name: str, seed: int) -> bool:  # noqa: ANN001
+def _print(report, file: str, name: str, seed: int) -> bool:
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)
     print(f"\n{name}: {report.cases} cases")
@@ -95,5 +95,7 @@ def _print(report, file: str, name: str, seed: int) -> bool:  # noqa: ANN001
     if not report.launches:
         print("  FAILED: no kernel was launched")
         return False
-    print(f"  passed: the largest error is {100 * report.worst:.0f} % of what an eager run in the same precision may have")
+    print(
+        f"  passed: the largest error is {100 * report.worst:.0f} % of what an eager run in the same precision may have"
+    )
     return True

@@ -98,5 +98,7 @@ def by_head(values: tuple[int, ...], style: str, h: str = "h") -> str:
             runs.append((i, value))
     text = str(runs[-1][1])
     for (_, value), (end, _) in zip(reversed(runs[:-1]), reversed(runs[1:]), strict=True):
-        text = f"tl.where({h} < {end}, {value}, {text})" if style == "triton" else f"({value} if {h} < {end} else {text})"
+        text = (
+            f"tl.where({h} < {end}, {value}, {text})" if style == "triton" else f"({value} if {h} < {end} else {text})"
+        )
     return text

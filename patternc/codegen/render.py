@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-
-
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -34,22 +32,29 @@ def _environment() -> Environment:
 def render(plan: Plan, values: Mapping[str, int]) -> str:
     """The emitted file: kernels, autograd, functional call and module, on torch and triton alone."""
     parts, members = part_views(plan), member_views(plan)
-    text = _environment().get_template("module/file.py.j2").render(
-        name=plan.name,
-        version=__version__,
-        description=plan.description,
-        parameters=", ".join(f"{name} = {value}" for name, value in values.items()),
-        heads=plan.heads,
-        by_head=plan.heads is not None,
-        branches=len(plan.branches),
-        gated=len(plan.branches) > 1,
-        documents=plan.documents,
-        covered=repr(tuple(b.covered for b in plan.branches)),
-        parts=parts,
-        members=members,
-        any_gather=any(p.gather for p in parts),
-        uses_minimum=any("_minimum(" in e or "_maximum(" in e for m in members for e in m.expressions)
-        or any("_minimum(" in s.torch_mask or "_maximum(" in s.torch_mask for p in parts for s in p.segments),
+    text = (
+        _environment()
+        .get_template("module/file.py.j2")
+        .render(
+            name=plan.name,
+            version=__version__,
+            description=plan.description,
+            parameters=", ".join(f"{name} = {value}" for name, value in values.items()),
+            heads=plan.heads,
+            by_head=plan.heads is not None,
+            branches=len(plan.branches),
+            gated=len(plan.branches) > 1,
+            fused=any(p.fuses for p in parts),
+            others_arguments="".join(f"out_{b}_ptr, " for b in range(len(plan.branches) - 1))
+            + "weight_ptr, fused_ptr, ",
+            documents=plan.documents,
+            covered=repr(tuple(b.covered for b in plan.branches)),
+            parts=parts,
+            members=members,
+            any_gather=any(p.gather for p in parts),
+            uses_minimum=any("_minimum(" in e or "_maximum(" in e for m in members for e in m.expressions)
+            or any("_minimum(" in s.torch_mask or "_maximum(" in s.torch_mask for p in parts for s in p.segments),
+        )
     )
     return tidy(text)
 

@@ -67,7 +67,10 @@ class PartView:
     kind: str
     branch: int
     first: bool
-    blocks: bool
+    fuses: bool
+    """Whether it runs last, for every head, and so adds up the branches of the gate."""
+    below_zero: bool
+    guarded: bool
     by_head: bool
     """Whether its tiles differ from head to head."""
     tiling_by_head: bool
@@ -164,7 +167,9 @@ def _part(plan: Plan, branch: int, part: Part, name: str) -> PartView:
         kind=part.kind,
         branch=branch,
         first=part.first,
-        blocks=part.kind == "blocks",
+        fuses=len(plan.branches) > 1 and part in plan.branches[-1].parts[-1:] and _runs_always(part),
+        below_zero=part.below_zero,
+        guarded=part.guarded,
         by_head=bool(constants.names),
         tiling_by_head=any(isinstance(e, PerHead) for e in tiling),
         per_head_loop=bool(constants.names) or part.heads is not None,
@@ -327,6 +332,10 @@ def _head_test(heads: tuple[int, ...]) -> str:
     return " | ".join(f"((h >= {lo}) & (h < {hi}))" for lo, hi in _runs(heads))
 
 
+def _runs_always(part: Part) -> bool:
+    return part.heads is None and not part.below_zero
+
+
 def _title(part: Part, branch: int, branches: int) -> str:
     words = {
         "band": "Consecutive keys",
@@ -341,10 +350,7 @@ def _title(part: Part, branch: int, branches: int) -> str:
 
 def member_views(plan: Plan) -> tuple[MemberView, ...]:
     """The membership of every branch, for each group of heads, as torch expressions."""
-    views: list[MemberView] = []
-    for group in plan.groups:
-        views.append(MemberView(_group_test(group), _expressions(group), group.branches))
-    return tuple(views)
+    return tuple(MemberView(_group_test(g), _expressions(g), g.branches) for g in plan.groups)
 
 
 def _expressions(group: HeadGroup) -> tuple[str, ...]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeVar
 
-from patternc.ir.expr import FALSE, Expr, Int, Sym, conjunction, disjunction, maximum, minimum, negation, rebuild, show
+from patternc.ir.expr import FALSE, Expr, Int, conjunction, disjunction, maximum, minimum, negation
 from patternc.ir.instantiate import Instance
 from patternc.ir.plan import Branch, Gather, HeadGroup, Kind, Part, PerHead, Plan, Segment
+from patternc.ir.printer import plan_expr
 from patternc.ir.relation import (
     Atom,
     ChunkLag,
     Condition,
     KeyMod,
     KeyRange,
+    Lag,
     LagMod,
     QueryRange,
     Relation,
@@ -33,8 +35,11 @@ from patternc.lowering.terms import (
     terms,
 )
 
-MAX_SEGMENTS = 4
+MAX_SEGMENTS = 8
 """More terms than this in one band part are cheaper as masked blocks."""
+
+MAX_PERIOD = 2**22
+"""Classes and columns further apart than this are masked blocks."""
 
 ORDER: tuple[Kind, ...] = ("band", "columns", "residue", "blocks")
 
@@ -79,7 +84,7 @@ def lower(instance: Instance, heads: int | None = None) -> Plan:
         for group, merged in _merged([(row, n) for row, n in zip(rows, counts, strict=True)], heads)
     )
     description = tuple(
-        f"branch {b}, {part.kind}{'' if part.period is None else ' modulo ' + show_constant(part.period)}, "
+        f"branch {b}, {part.kind}{'' if part.period is None else ' modulo ' + plan_expr(part.period)}, "
         f"{'all heads' if part.heads is None else 'heads ' + heads_text(part.heads)}: "
         + "; ".join(s.text for s in part.segments)
         for b, branch in enumerate(branches)
@@ -125,25 +130,48 @@ def kind_of(term: Term) -> Kind:
     """The cheapest exact schedule of a term."""
     if any(_is_congruence(a) for a in term.atoms):
         return "residue"
-    if any(isinstance(a, KeyMod) and not a.document for a in term.atoms):
+    if any(_is_column(a) for a in term.atoms):
         return "columns"
-    intervals = all(
-        isinstance(a, KeyRange | QueryRange | ChunkLag | SameDocument) and not a.document for a in term.atoms
-    ) and not any(isinstance(a, SameDocument) and not a.same for a in term.atoms)
-    if not intervals:
-        return "blocks"
-    # A staircase cut by a lag that leaves out the diagonal has tiles without a pair between its steps.
-    steps = any(isinstance(a, ChunkLag | SameDocument) for a in term.atoms)
+    return "band" if _gapless(term) else "blocks"
+
+
+def _gapless(term: Term) -> bool:
+    """Whether the keys of consecutive queries join up, so that every tile between a tile's bounds has a live pair."""
+    if not _bounded(term.atoms):
+        return False
+    stairs = [a for a in term.atoms if isinstance(a, ChunkLag | SameDocument)]
+    if not stairs or (term.lag == ANY_LAG and len(term.atoms) == 1):
+        return True
+    # A staircase that is cut has gaps between its steps, unless every row keeps the diagonal.
     lo, hi = number(term.lag.lo), number(term.lag.hi)
-    diagonal = (lo is None or lo <= 0) and (hi is None or hi >= 0)
-    stairs = [a for a in term.atoms if isinstance(a, ChunkLag)]
-    on_diagonal = all((number(a.lo) or 0) <= 0 <= (0 if a.hi is None else number(a.hi) or 0) for a in stairs)
-    single = term.lag == ANY_LAG and len(term.atoms) == 1
-    return "band" if not steps or single or (diagonal and on_diagonal) else "blocks"
+    chunks = [a for a in stairs if isinstance(a, ChunkLag)]
+    diagonal = all((number(a.lo) or 0) <= 0 and (a.hi is None or (number(a.hi) or 0) >= 0) for a in chunks)
+    return diagonal and (lo is None or lo <= 0) and (hi is None or hi >= 0)
+
+
+def _bounded(atoms: tuple[Atom, ...]) -> bool:
+    """Whether the closed forms of `closed_forms` say all that the atoms say."""
+    kinds = Lag | KeyRange | QueryRange | ChunkLag
+    return all((isinstance(a, SameDocument) and a.same) or (isinstance(a, kinds) and not a.document) for a in atoms)
+
+
+def _needs_guard(kept: tuple[Atom, ...]) -> bool:
+    """Whether tiles of a residue class or of columns may hold no live pair."""
+    return not _bounded(kept) or any(isinstance(a, ChunkLag | SameDocument) for a in kept)
 
 
 def _is_congruence(atom: Atom) -> bool:
-    return isinstance(atom, LagMod) and number(atom.period) is not None and number(atom.width) == 1
+    return isinstance(atom, LagMod) and _tiled(atom.period) and number(atom.width) == 1
+
+
+def _is_column(atom: Atom) -> bool:
+    return isinstance(atom, KeyMod) and not atom.document and _tiled(atom.period)
+
+
+def _tiled(period: Expr) -> bool:
+    """Whether the last row of a tile, that many periods behind its first, is a number of 32 bits."""
+    value = number(period)
+    return value is not None and value <= MAX_PERIOD
 
 
 def _congruence_of(term: Term) -> LagMod:
@@ -152,7 +180,7 @@ def _congruence_of(term: Term) -> LagMod:
 
 def _columns_of(term: Term) -> KeyMod:
     """The sparsest columns of a term."""
-    found = [a for a in term.atoms if isinstance(a, KeyMod) and not a.document]
+    found = [a for a in term.atoms if isinstance(a, KeyMod) and _is_column(a)]
     return min(found, key=lambda a: (number(a.width) or 0) / (number(a.period) or 1))
 
 
@@ -167,20 +195,28 @@ def _branch(rows: Sequence[tuple[Scheduled, ...]], heads: int | None) -> Branch:
 
 def _part(scheduled: Scheduled, heads: tuple[int, ...] | None, *, first: bool) -> Part:
     if scheduled.kind == "blocks":
-        return Part("blocks", heads, (_blocks_segment(scheduled),), first)
+        below = not first and all(_below_zero(t) for t in scheduled.terms)
+        return Part("blocks", heads, (_blocks_segment(scheduled),), first, guarded=True, below_zero=below)
     segments: list[Segment] = []
     for term, granted in zip(scheduled.terms, scheduled.granted, strict=True):
         kept = tuple(a for a in term.parts() if a != granted)
         segments.append(_segment(term.member, kept, granted.phase if isinstance(granted, LagMod) else None))
     grant = scheduled.granted[0]
+    kept = [tuple(a for a in t.parts() if a != g) for t, g in zip(scheduled.terms, scheduled.granted, strict=True)]
     return Part(
         scheduled.kind,
         heads,
         tuple(segments),
         first,
+        guarded=scheduled.kind != "band" and any(map(_needs_guard, kept)),
         period=grant.period if isinstance(grant, LagMod) else None,
         gather=Gather(grant.period, _first_column(grant), grant.width) if isinstance(grant, KeyMod) else None,
     )
+
+
+def _below_zero(term: Term) -> bool:
+    """Whether only queries before position 0 have pairs."""
+    return any(isinstance(a, QueryRange) and (number(a.hi) or 0) < 0 for a in term.atoms if not a.document)
 
 
 def _first_column(columns: KeyMod) -> Expr:
@@ -203,7 +239,7 @@ def _segment(text: Expr, kept: tuple[Atom, ...], phase: Expr | None) -> Segment:
     key_lo, key_hi = key_bounds(kept)
     query_lo, query_hi = query_bounds(kept)
     return Segment(
-        text=show_constant(text),
+        text=plan_expr(text),
         mask=conjunction(a.member() for a in kept),
         key_lo=key_lo,
         key_hi=key_hi,
@@ -223,7 +259,7 @@ def _blocks_segment(scheduled: Scheduled) -> Segment:
     live = disjunction(t.member for t in scheduled.terms)
     mask = conjunction((live, negation(disjunction(t.member for t in scheduled.but))))
     return Segment(
-        text=show_constant(mask),
+        text=plan_expr(mask),
         mask=mask,
         key_lo=minimum(*(lo for lo, _ in keys)),
         key_hi=maximum(*(hi for _, hi in keys)),
@@ -288,30 +324,6 @@ def _generalised(items: Sequence[Any], owners: Sequence[int], heads: int) -> Any
         names = [f.name for f in fields(first)]
         return type(first)(**{n: _generalised([getattr(i, n) for i in items], owners, heads) for n in names})
     raise DifferentShapeError
-
-
-def show_constant(expr: Expr) -> str:
-    """Text of an expression whose constants may differ from head to head."""
-    found: list[PerHead] = []
-
-    def collect(e: Expr) -> None:
-        if isinstance(e, PerHead):
-            found.append(e)
-        for child in e.children():
-            collect(child)
-
-    collect(expr)
-    return show(_replaced(expr, lambda e: _listed(e))) if found else show(expr)
-
-
-def _replaced(expr: Expr, change: Callable[[PerHead], Expr]) -> Expr:
-    if isinstance(expr, PerHead):
-        return change(expr)
-    return rebuild(expr, tuple(_replaced(c, change) for c in expr.children())) if expr.children() else expr
-
-
-def _listed(expr: PerHead) -> Expr:
-    return Sym("{" + ", ".join(map(str, expr.values)) + "}[h]")
 
 
 def heads_text(heads: tuple[int, ...]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import gcd, lcm
 
-from patternc.ir.expr import Bool, Expr, Int, Logic, conjunction
+from patternc.ir.expr import Bool, Expr, Int, Logic, add, conjunction, sub
 from patternc.ir.relation import (
     Atom,
     ChunkLag,
@@ -22,6 +22,7 @@ from patternc.ir.relation import (
     KeyRange,
     Lag,
     LagMod,
+    N,
     QueryMod,
     QueryRange,
     Relation,
@@ -109,8 +110,27 @@ def _atom_terms(atom: Atom) -> tuple[Term, ...]:
             return tuple(t for a in _windows(p, c, w) for t in _atom_terms(KeyRange(document, Int(a[0]), Int(a[1]))))
         case QueryMod(document, Int(p), Int(c), Int(w)) if p > MAX_TOKENS:
             return tuple(t for a in _windows(p, c, w) for t in _atom_terms(QueryRange(document, Int(a[0]), Int(a[1]))))
+        case LagMod(False, period, Int(c), Int(w)) if period == N and w > 0:
+            return _ring(c, c + w - 1)
     term = _with(Term(), atom)
     return () if term is None else (term,)
+
+
+def _ring(first: int, last: int) -> tuple[Term, ...]:
+    """Lags ``first .. last`` modulo n as disjoint windows: themselves, n above and n below.
+
+    Between positions of the sequence no lag reaches further; the last term holds what queries below 0 may see there.
+    """
+    here = _with(Term(), Lag(lo=Int(first), hi=Int(last)))
+    result = [] if here is None else [here]
+    if first < 0:
+        above = _with(Term(), Lag(lo=Int(last + 1)))
+        result += [] if above is None else [_append(above, Lag(lo=add(N, Int(first)), hi=add(N, Int(last))))]
+    if last > 0:
+        below = _with(Term(), Lag(hi=Int(first - 1)))
+        result += [] if below is None else [_append(below, Lag(lo=sub(Int(first), N), hi=sub(Int(last), N)))]
+    ring = LagMod(period=N, phase=Int(first), width=Int(last - first + 1))
+    return (*result, Term(atoms=(QueryRange(hi=Int(-1)), ring)))
 
 
 def _windows(period: int, phase: int, width: int) -> list[tuple[int, int]]:
@@ -150,7 +170,7 @@ def _tightest(bounds: list[int | None], pick: type[min] | type[max]) -> int | No
 def _with(term: Term, atom: Atom) -> Term | None:
     """``term`` and one more atom; None where that is empty for certain."""
     match atom:
-        case Lag(_, lo, hi):
+        case Lag(_, lo, hi) if (lo is None or number(lo) is not None) and (hi is None or number(hi) is not None):
             lows, highs = [number(term.lag.lo), number(lo)], [number(term.lag.hi), number(hi)]
             clipped = _clipped(_tightest(lows, max), _tightest(highs, min))
             return None if clipped is None else _checked(replace(term, lag=Lag(lo=clipped[0], hi=clipped[1])))

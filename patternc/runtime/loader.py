@@ -16,6 +16,8 @@ import threading
 from pathlib import Path
 from types import ModuleType
 
+from patternc.files import write_atomically
+
 _modules: dict[str, ModuleType] = {}
 _lock = threading.Lock()
 
@@ -64,7 +66,7 @@ def _written(name: str, key: str, text: str) -> Path:
             return path
     except (OSError, UnicodeDecodeError):
         pass  # absent or damaged: written below
-    write_atomically(path, text)
+    write_atomically(path, text, private=True)
     return path
 
 
@@ -77,15 +79,3 @@ def _private(folder: Path) -> Path:
     if stat.S_IMODE(state.st_mode) & 0o077:
         folder.chmod(0o700)
     return folder
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that nobody ever sees half of it.  Raises `OSError`."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

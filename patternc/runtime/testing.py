@@ -21,7 +21,7 @@ from patternc.pattern import Pattern
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 MEAN_FACTOR, MAX_FACTOR = 1.1, 2.0
-"""How far the mean and the largest error may exceed those of the eager run (one unit in the last place comes on top)."""
+"""How far the mean and largest error may exceed those of the eager run; one unit in the last place comes on top."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,11 @@ def tensors(case: Case, heads: int, branches: int, device: str) -> tuple[list[to
         return (x.transpose(1, 2) if case.transposed else x).detach()
 
     # A magnitude moves the scores: queries grow with it, keys and values stay as they are.
-    leaves = [draw(heads, case.nq, case.magnitude), draw(case.kv_heads, case.nk, 1.0), draw(case.kv_heads, case.nk, 1.0)]
+    leaves = [
+        draw(heads, case.nq, case.magnitude),
+        draw(case.kv_heads, case.nk, 1.0),
+        draw(case.kv_heads, case.nk, 1.0),
+    ]
     if branches > 1:
         logits = torch.randn((case.batch, heads, case.nq, branches), generator=generator)
         leaves.append(logits.to(device))
@@ -189,11 +193,21 @@ def run_case(pattern: Pattern, case: Case, device: str, launches: Counter[str] |
     for name, mine, twice, theirs, truth in zip(names, got, again, eager, exact, strict=False):
         if not torch.equal(mine, twice) and not (torch.isnan(mine) & torch.isnan(twice)).any():
             raise CaseFailureError(f"{name}: two runs differ")
-        margins[name] = _margin(name, mine, theirs, truth)
+        margins[name] = _margin(name, mine, theirs, truth, _terms(name, case, leaves, gradient))
     return margins
 
 
-def _margin(name: str, mine: torch.Tensor, eager: torch.Tensor, truth: torch.Tensor) -> float:
+def _terms(name: str, case: Case, leaves: list[torch.Tensor], gradient: torch.Tensor) -> float:
+    """The largest term that a result is summed of, where such terms may cancel: `dO . V`, times a row of Q or K."""
+    q, k, v = (x.detach().double() for x in leaves[:3])
+    product = float(gradient.double().norm(dim=-1).max() * v.norm(dim=-1).max())
+    other = {"gradient of q": k, "gradient of k": q}.get(name)
+    if other is not None:
+        return product * float(other.abs().max()) * case.head_dim**-0.5
+    return product if name == "gradient of gate" else 0.0
+
+
+def _margin(name: str, mine: torch.Tensor, eager: torch.Tensor, truth: torch.Tensor, terms: float) -> float:
     """The error as a share of what is allowed; more than 1 raises `CaseFailureError`."""
     truth = truth.detach()
     if not torch.equal(torch.isinf(mine), torch.isinf(truth)):
@@ -205,10 +219,14 @@ def _margin(name: str, mine: torch.Tensor, eager: torch.Tensor, truth: torch.Ten
         return 0.0
     if not torch.isfinite(mine).all():
         raise CaseFailureError(f"{name}: {int((~torch.isfinite(mine)).sum())} elements are not finite")
+    # A log-sum-exp is a largest score plus a logarithm; where they cancel, its unit is still that of the larger one.
+    size = truth.abs().clamp_min(1.0) if name == "log-sum-exp" else truth.abs()
     error, theirs = (mine - truth).abs(), (eager - truth).abs().nan_to_num(nan=0.0)
+    # Sums run in float32, so terms that cancel leave a unit of that, where an eager run may cancel exactly.
+    sums = torch.finfo(torch.float32).eps * max(float(size.max()), terms)
     shares = [
-        ("mean", error.mean(), MEAN_FACTOR * theirs.mean() + unit * truth.abs().mean()),
-        ("largest", error.max(), MAX_FACTOR * theirs.max() + unit * truth.abs().max()),
+        ("mean", error.mean(), MEAN_FACTOR * theirs.mean() + unit * size.mean() + sums),
+        ("largest", error.max(), MAX_FACTOR * theirs.max() + unit * size.max() + sums),
     ]
     worst = 0.0
     for what, value, allowed in shares:
