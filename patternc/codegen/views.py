@@ -83,6 +83,7 @@ class PartView:
     period_times: str
     times_period: str
     python_period: str | None
+    span: int | None
     periods: str | None
     gather: GatherView | None
     gathers: str | None
@@ -180,6 +181,7 @@ def _part(plan: Plan, branch: int, part: Part, name: str) -> PartView:
         period_times="" if period is None else f"{period} * ",
         times_period="" if period is None else f" * {period}",
         python_period=None if part.period is None else python(part.period),
+        span=part.span,
         periods=None if part.period is None else _values(part.period),
         gather=gather,
         gathers=None if part.gather is None else _gather_values(part.gather),
@@ -245,7 +247,7 @@ def pair_names(q: str, k: str, *, wide: bool) -> dict[str, str]:
         ".q": f"q_at{cast}{q}",
         ".k": f"k_at{cast}{k}",
         "lag": f"lag{cast}",
-        ".n": "n",
+        ".n": f"n{cast}",
         ".same_document": f"(q_start{q} == k_start{k})",
         ".qd": f"(q_at - q_start){cast}{q}",
         ".kd": f"(k_at - k_start){cast}{k}",

@@ -181,6 +181,10 @@ def arith(op: str, *args: Expr) -> Expr:
             return args[1]
         if args[1] == ONE:
             return args[0]
+    elif op in ("//", "%") and isinstance(args[1], Int) and args[1].value < 0:
+        # Kernels round down for positive divisors only.
+        flipped = arith(op, neg(args[0]), Int(-args[1].value))
+        return flipped if op == "//" else neg(flipped)
     elif op == "//" and args[1] == ONE:
         return args[0]
     elif op == "%" and args[1] == ONE:

@@ -92,6 +92,8 @@ class Part:
     """Whether every tile evaluates its mask, and one without a live pair is skipped."""
     period: Expr | None = None
     gather: Gather | None = None
+    span: int | None = None
+    """How far apart the lags of its pairs lie at most; None where nothing bounds them."""
     below_zero: bool = False
     """Whether only queries before position 0 have pairs: without more queries than keys it is not launched."""
 

@@ -11,6 +11,7 @@ from patternc.ir.expr import (
     FALSE,
     ONE,
     TRUE,
+    ZERO,
     Expr,
     Int,
     add,
@@ -55,7 +56,9 @@ def _ranges(atoms: tuple[Atom, ...], kind: type[KeyRange] | type[QueryRange]) ->
 def live_queries(atoms: tuple[Atom, ...]) -> Expr:
     """Whether a tile of queries has one that the term speaks of."""
     ranges = _ranges(atoms, QueryRange)
-    return compare("<=", *_clip(FIRST_Q, LAST_Q, ranges)) if ranges else TRUE
+    tests = [compare("<=", *_clip(FIRST_Q, LAST_Q, ranges))] if ranges else []
+    # A position below 0 lies in no document.
+    return conjunction(tests + [compare(">=", LAST_Q, ZERO) for a in atoms if isinstance(a, SameDocument) and a.same])
 
 
 def live_keys(atoms: tuple[Atom, ...]) -> Expr:
@@ -150,7 +153,7 @@ def full(atoms: tuple[Atom, ...]) -> Expr:
                 tests.append(_one_run(FIRST_Q, LAST_Q, period, phase, width))
             case SameDocument(_, True):
                 starts = [_document(p, "start") for p in (FIRST_Q, LAST_Q, FIRST_K, LAST_K)]
-                tests += [compare("==", starts[0], other) for other in starts[1:]]
+                tests += [compare(">=", FIRST_Q, ZERO), *(compare("==", starts[0], other) for other in starts[1:])]
             case _:
                 return FALSE
     return conjunction(tests)

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from patternc.ir.expr import FALSE, Expr, Int, conjunction, disjunction, maximum, minimum, negation
+from patternc.ir.expr import (
+    FALSE,
+    Expr,
+    Int,
+    add,
+    arith,
+    compare,
+    conjunction,
+    disjunction,
+    maximum,
+    minimum,
+    negation,
+    sub,
+)
 from patternc.ir.instantiate import Instance
-from patternc.ir.plan import Branch, Gather, HeadGroup, Kind, Part, PerHead, Plan, Segment
+from patternc.ir.plan import FIRST_K, FIRST_Q, Branch, Gather, HeadGroup, Kind, Part, PerHead, Plan, Segment
 from patternc.ir.printer import plan_expr
 from patternc.ir.relation import (
     Atom,
@@ -18,6 +31,7 @@ from patternc.ir.relation import (
     KeyRange,
     Lag,
     LagMod,
+    QueryMod,
     QueryRange,
     Relation,
     SameDocument,
@@ -32,6 +46,7 @@ from patternc.lowering.terms import (
     masked,
     meet,
     number,
+    strengthened,
     terms,
 )
 
@@ -98,7 +113,7 @@ def schedule(relation: Relation) -> tuple[Scheduled, ...]:
     try:
         # Plain lag intervals come first, so that they stay whole when overlaps are taken out of the later ones.
         found = sorted(terms(relation), key=lambda t: (ORDER.index(kind_of(t)), len(t.atoms)))
-        pieces = disjoint(t for t in found if kind_of(t) != "blocks")
+        pieces = tuple(map(strengthened, disjoint(t for t in found if kind_of(t) != "blocks")))
     except TooManyTermsError:
         found, pieces = [masked(relation)], ()
     by_kind: dict[Kind, list[Term]] = {kind: [] for kind in ORDER}
@@ -120,7 +135,10 @@ def schedule(relation: Relation) -> tuple[Scheduled, ...]:
         by_period.setdefault(_congruence_of(term).period, []).append(term)
     result += (Scheduled("residue", tuple(s), tuple(_congruence_of(t) for t in s)) for s in by_period.values())
     if by_kind["blocks"]:
-        others = [t for s in result for t in s.terms if any(meet(t, b) is not None for b in by_kind["blocks"])]
+        # The terms as they were found say in fewer words what the pieces hold.
+        others = [t for t in found if kind_of(t) != "blocks" and any(meet(t, b) for b in by_kind["blocks"])]
+        if not set(pieces).isdisjoint(by_kind["blocks"]):
+            others = [t for s in result for t in s.terms if any(meet(t, b) for b in by_kind["blocks"])]
         blocks = tuple(by_kind["blocks"])
         result.append(Scheduled("blocks", blocks, (None,) * len(blocks), tuple(others)))
     return tuple(result)
@@ -198,20 +216,70 @@ def _part(scheduled: Scheduled, heads: tuple[int, ...] | None, *, first: bool) -
         below = not first and all(_below_zero(t) for t in scheduled.terms)
         return Part("blocks", heads, (_blocks_segment(scheduled),), first, guarded=True, below_zero=below)
     segments: list[Segment] = []
+    guarded = False
+    grant = scheduled.granted[0]
     for term, granted in zip(scheduled.terms, scheduled.granted, strict=True):
         kept = tuple(a for a in term.parts() if a != granted)
-        segments.append(_segment(term.member, kept, granted.phase if isinstance(granted, LagMod) else None))
-    grant = scheduled.granted[0]
-    kept = [tuple(a for a in t.parts() if a != g) for t, g in zip(scheduled.terms, scheduled.granted, strict=True)]
+        classes: tuple[Atom, ...] = ()
+        if isinstance(granted, LagMod):
+            classes = tuple(a for a in kept if _holds_for_classes(a, granted.period))
+            kept = tuple(a for a in kept if a not in classes)
+        segment = _segment(term.member, kept, granted.phase if isinstance(granted, LagMod) else None)
+        segments.append(_by_class(segment, classes))
+        guarded |= scheduled.kind != "band" and _needs_guard(kept)
     return Part(
         scheduled.kind,
         heads,
         tuple(segments),
         first,
-        guarded=scheduled.kind != "band" and any(map(_needs_guard, kept)),
+        guarded=guarded,
+        span=_span(scheduled.terms),
         period=grant.period if isinstance(grant, LagMod) else None,
         gather=Gather(grant.period, _first_column(grant), grant.width) if isinstance(grant, KeyMod) else None,
     )
+
+
+def _span(terms_of_part: tuple[Term, ...]) -> int | None:
+    """How many lags lie between the least and the largest of the terms, summed; None where one has no bound."""
+    total = 0
+    for term in terms_of_part:
+        lo, hi = (max(_by_head(e, e)) if e is not None else None for e in (term.lag.lo, term.lag.hi))
+        if lo is None or hi is None:
+            return None
+        total += max(hi - lo, 0) + 1
+    return total
+
+
+def _holds_for_classes(atom: Atom, period: Expr) -> bool:
+    """Whether a congruence of queries or keys holds for all or none of a residue class."""
+    if not isinstance(atom, QueryMod | KeyMod) or atom.document:
+        return False
+    pairs = zip(_by_head(period, atom.period), _by_head(atom.period, period), strict=True)
+    return all(p % q == 0 for p, q in pairs)
+
+
+def _by_head(expr: Expr, like: Expr) -> tuple[int, ...]:
+    """The numbers of a constant, as many as it or ``like`` has."""
+    if isinstance(expr, PerHead):
+        return expr.values
+    value = number(expr)
+    return (1 if value is None else value,) * (len(like.values) if isinstance(like, PerHead) else 1)
+
+
+def _by_class(segment: Segment, classes: tuple[Atom, ...]) -> Segment:
+    """``segment`` for those residue classes only in which the congruences hold."""
+    phase = segment.phase or Int(0)
+    queries, keys = [segment.queries_live], [segment.keys_live]
+    for atom in classes:
+        if isinstance(atom, QueryMod):
+            first_q, first_k = FIRST_Q, add(FIRST_K, phase)
+        elif isinstance(atom, KeyMod):
+            first_q, first_k = sub(FIRST_Q, phase), FIRST_K
+        else:
+            continue
+        queries.append(compare("<", arith("%", sub(first_q, atom.phase), atom.period), atom.width))
+        keys.append(compare("<", arith("%", sub(first_k, atom.phase), atom.period), atom.width))
+    return replace(segment, queries_live=conjunction(queries), keys_live=conjunction(keys))
 
 
 def _below_zero(term: Term) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import gcd, lcm
 
-from patternc.ir.expr import Bool, Expr, Int, Logic, add, conjunction, sub
+from patternc.ir.expr import ONE, Bool, Expr, Int, Logic, add, conjunction, sub
 from patternc.ir.relation import (
     Atom,
     ChunkLag,
@@ -97,6 +97,9 @@ def _expand(relation: Relation, complemented: bool) -> tuple[Term, ...]:
             if op == "not":
                 return _expand(Complement(Condition(document, args[0])), complemented)
             return _expand(split(tuple(Condition(document, a) for a in args)), complemented)
+        case LagMod(period=period, width=Int(w)) if period == N and w >= MAX_TOKENS:
+            # A ring as wide as any sequence holds every lag.
+            return () if complemented else (Term(),)
     parts = relation.complement() if complemented else (relation,)
     return _union(t for a in parts for t in _atom_terms(a))
 
@@ -150,15 +153,15 @@ def meet(left: Term, right: Term) -> Term | None:
     return result
 
 
-def _clipped(lo: int | None, hi: int | None) -> tuple[Expr | None, Expr | None] | None:
-    """Bounds without those that no position reaches; None where nothing lies between them."""
+def _clipped(lo: int | None, hi: int | None, limit: int = MAX_TOKENS) -> tuple[Expr | None, Expr | None] | None:
+    """Bounds without those that nothing reaches, all being below ``limit``; None where nothing lies between them."""
     if lo is not None and hi is not None and lo > hi:
         return None
-    if (lo is not None and lo >= MAX_TOKENS) or (hi is not None and hi <= -MAX_TOKENS):
+    if (lo is not None and lo >= limit) or (hi is not None and hi <= -limit):
         return None
     return (
-        None if lo is None or lo <= -MAX_TOKENS else Int(lo),
-        None if hi is None or hi >= MAX_TOKENS else Int(hi),
+        None if lo is None or lo <= -limit else Int(lo),
+        None if hi is None or hi >= limit else Int(hi),
     )
 
 
@@ -198,16 +201,17 @@ def _with(term: Term, atom: Atom) -> Term | None:
         case KeyMod(document, Int(p), Int(c), Int(w)) | QueryMod(document, Int(p), Int(c), Int(w)):
             if w >= p:
                 return term
-            return None if w <= 0 else _append(term, type(atom)(document, Int(p), Int(c % p), Int(w)))
+            return None if w <= 0 else _with_positions(term, type(atom)(document, Int(p), Int(c % p), Int(w)))
         case ChunkLag(document, Int(size), lo, hi):
             known = [a for a in term.of(ChunkLag) if (a.document, a.size) == (document, Int(min(size, MAX_TOKENS)))]
             lows, highs = [number(lo), *(number(a.lo) for a in known)], [number(hi), *(number(a.hi) for a in known)]
-            clipped = _clipped(_tightest(lows, max), _tightest(highs, min))
+            size = min(size, MAX_TOKENS)
+            clipped = _clipped(_tightest(lows, max), _tightest(highs, min), MAX_TOKENS // size + 1)
             if clipped is None:
                 return None
             if clipped == (None, None):
                 return term
-            joined = ChunkLag(document, Int(min(size, MAX_TOKENS)), *clipped)
+            joined = ChunkLag(document, Int(size), *clipped)
             rest = replace(term, atoms=tuple(a for a in term.atoms if a not in known))
             return _checked(_append(rest, joined))
         case SameDocument(_, same):
@@ -222,6 +226,23 @@ def _with(term: Term, atom: Atom) -> Term | None:
 
 def _append(term: Term, atom: Atom) -> Term:
     return term if atom in term.atoms else replace(term, atoms=(*term.atoms, atom))
+
+
+def _with_positions(term: Term, atom: KeyMod | QueryMod) -> Term | None:
+    """``term`` and a congruence of its keys or queries; what another one implies is left out."""
+    p, c, w = (number(e) or 0 for e in (atom.period, atom.phase, atom.width))
+    for other in term.of(type(atom)):
+        op, oc, ow = (number(e) or 0 for e in (other.period, other.phase, other.width))  # type: ignore[attr-defined]
+        if other.document != atom.document:
+            continue
+        common = gcd(p, op)
+        if (c - oc) % common >= ow and (oc - c) % common >= w:
+            return None
+        if op % p == 0 and (oc - c) % p + ow <= w:
+            return term
+        if p % op == 0 and (c - oc) % op + w <= ow:
+            return _with_positions(replace(term, atoms=tuple(a for a in term.atoms if a != other)), atom)
+    return _append(term, atom)
 
 
 def _with_lag_mod(term: Term, atom: LagMod) -> Term | None:
@@ -270,6 +291,17 @@ def _checked(term: Term) -> Term | None:
         if (least is not None and hi is not None and least > hi) or (lo is not None and most is not None and lo > most):
             return None
     return replace(term, lag=Lag(lo=clipped[0], hi=clipped[1]))
+
+
+def strengthened(term: Term) -> Term:
+    """``term`` with the lag congruence that congruences of its queries and keys imply, if any."""
+    for query in term.of(QueryMod):
+        for key in term.of(KeyMod):
+            same = (query.document, query.period, query.width) == (key.document, key.period, key.width)  # type: ignore[attr-defined]
+            if same and not query.document and query.width == ONE:  # type: ignore[attr-defined]
+                implied = LagMod(period=query.period, phase=sub(query.phase, key.phase))  # type: ignore[attr-defined]
+                return meet(term, Term(atoms=(implied,))) or term
+    return term
 
 
 def subtract(term: Term, other: Term) -> tuple[Term, ...]:
