@@ -1,0 +1,216 @@
+"""Certificates: evidence for verdicts that anyone can check with `patternc.analysis.checker`, and its format.
+
+A certificate is the JSON object ``{"format": "patternc certificate", "version": 1, "statements": [...]}``.  Every
+statement is checked by itself, and says all that it shows:
+
+``pattern``
+    A name to show.
+``layers``
+    The lags of each layer, first layer first; the last entry stands for all that follow.  A lag entry
+    ``[start, width, period, hops]`` is ``{start + m*period + [0, width] : 0 <= m <= hops}``, ``hops`` may be ``"oo"``.
+``given``
+    Conditions ``[op, left, right]`` that the symbols satisfy.
+``values``
+    A number for every symbol: the statement is about these; or null: it is about all integers.
+``claim``
+    ``[op, left, right]`` with ``op`` one of ``<= < >= > ==``.
+``proof``
+    For all integers: a tree of cases, ``{"split": e, "yes": ..., "no": ...}`` for ``e >= 0`` or not.  A leaf is
+    ``{"goals": [...], "prefixes": [...]}``.  A goal ``g >= 0`` is shown from hypotheses ``h >= 0`` by whole numbers
+    ``c >= 0`` and products of hypotheses, ``[[c, [i, j, ...]], ...]``, that sum to a number below 0 when ``-g - 1``
+    joins the hypotheses as the last one.  An entry of ``prefixes`` is ``{"value", "runs", "last", "most"}``: every lag
+    up to ``value`` lies in the ``runs`` ``[j, lo, hi]``, blocks ``lo`` to ``hi`` with j skips; and ``value + 1`` lies
+    in no block: none beyond number ``last``, none with at least ``most`` skips, and none with fewer.
+
+An expression is a number, a symbol, or ``[op, ...]`` with ``op`` one of ``+ - * floor max ceil_log2``, or
+``["reach", L]``, ``["coverage", L]``, ``["prefix", L]``: as in a claim; ``["prefix", L, n]`` looks below lag n only.
+``covers(n, layers=L)`` is ``["prefix", L, n] >= n - 1``.  Lags of a layer are united over its heads and branches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from patternc.analysis import checker
+from patternc.analysis.family import lags
+from patternc.analysis.proof_search import UnprovedError, proof_of
+from patternc.analysis.statements import Comparison, Tree, UnstatedError, comparisons_of, conditions_of, lags_of
+from patternc.analysis.subject import heads_of
+from patternc.analysis.symbolic.knowledge import Knowledge, UndeterminedError
+from patternc.analysis.verdict import Json, Verdict
+from patternc.ir.expr import Expr, ExprError, Int, Sym, compare, substitute
+from patternc.ir.instantiate import InstantiationError, stack_layers
+from patternc.ir.program import Pattern, Program, Prove, Stack
+from patternc.ir.relation import Relation, union
+
+FORMAT = "patternc certificate"
+VERSION = 1
+CONTRARY = {"<=": (">",), "<": (">=",), ">=": ("<",), ">": ("<=",), "==": ("<", ">")}
+
+
+def document(results: Iterable[tuple[Prove, Verdict]]) -> Json:
+    """One certificate for many verdicts; those without a certificate are left out."""
+    found = [verdict.certificate["statements"] for _, verdict in results if verdict.certificate is not None]
+    return _document([statement for statements in found for statement in statements])
+
+
+def _document(statements: Sequence[Json]) -> Json:
+    return {"format": FORMAT, "version": VERSION, "statements": list(statements)}
+
+
+def certified(program: Program, item: Prove, verdict: Verdict) -> Verdict:
+    """``verdict`` with a certificate, where its claim is of a kind that has one and a proof is found."""
+    if verdict.certificate is not None or verdict.unknown:
+        return verdict
+    statements = _statements(program, item, verdict)
+    return verdict if statements is None else replace(verdict, certificate=_document(statements))
+
+
+def for_concrete(
+    name: str, layers: Sequence[Sequence[Tree]], claim: Comparison, values: Mapping[str, int] | None = None
+) -> Json | None:
+    """The certificate that ``claim`` holds for given numbers; None where the checker does not confirm it.
+
+    ``layers`` holds the lags of each layer as ``[start, width, period, hops]``, ``hops`` a number or ``"oo"``, the
+    first layer first; the last one is repeated.  ``(">=", ["prefix", 24, 512], 511)`` is covers(512, layers = 24).
+    """
+    statement = _statement(name, layers, (), dict(values or {}), claim)
+    return _document([statement]) if _accepted(statement) else None
+
+
+def _statement(
+    name: str,
+    layers: Sequence[Sequence[Tree]],
+    given: Sequence[Comparison],
+    values: Mapping[str, int] | None,
+    claim: Comparison,
+) -> Json:
+    return {
+        "pattern": name,
+        "layers": [[list(lag) for lag in layer] for layer in layers],
+        "given": [list(condition) for condition in given],
+        "values": None if values is None else dict(values),
+        "claim": list(claim),
+    }
+
+
+def _accepted(statement: Json) -> bool:
+    """Whether a statement gets a proof that the checker accepts; the proof is added to it."""
+    try:
+        statement["proof"] = proof_of(statement)
+        checker.check(statement, statement["proof"])
+    except (UnprovedError, ValueError, ArithmeticError, LookupError, TypeError):
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """What is stated of: layers of lags, the conditions on their symbols, and how many layers a stack has."""
+
+    layers: list[list[list[Tree]]]
+    given: list[Comparison]
+    symbols: frozenset[str]
+    count: int | None = None
+
+
+def _statements(program: Program, item: Prove, verdict: Verdict) -> list[Json] | None:
+    try:
+        about = _about(program, item)
+        if about is None:
+            return None
+        links = comparisons_of(item.claim, None if about.count is None else Int(about.count))
+    except (UnstatedError, UndeterminedError, ExprError, InstantiationError):
+        return None
+    if verdict.refuted:
+        return _contrary(item, about, links, verdict)
+    values = None if about.symbols else {}
+    statements = [_statement(item.target, about.layers, about.given, values, link) for link in links]
+    return statements if all(_accepted(s) for s in statements) else None
+
+
+def _contrary(item: Prove, about: _Layers, links: Sequence[Comparison], verdict: Verdict) -> list[Json] | None:
+    """The statement that one of the comparisons fails for the counterexample's numbers."""
+    found = verdict.counterexample or {}
+    values: dict[str, Any] = {**found.get("parameters", {}), "L": found.get("layers"), "n": found.get("n")}
+    if any(values.get(name) is None for name in about.symbols):
+        return None
+    chosen: dict[str, int] = {name: values[name] for name in sorted(about.symbols)}
+    for op, left, right in links:
+        for contrary in CONTRARY[op]:
+            statement = _statement(item.target, about.layers, about.given, chosen, (contrary, left, right))
+            if _accepted(statement):
+                return [statement]
+    return None
+
+
+def _about(program: Program, item: Prove) -> _Layers | None:
+    pattern = program.pattern(item.target)
+    if pattern is not None:
+        return _about_pattern(pattern, item)
+    stack = program.stack(item.target)
+    return None if stack is None else _about_stack(program, stack, item)
+
+
+def _about_pattern(pattern: Pattern, item: Prove) -> _Layers | None:
+    given: dict[str, Expr | int] = dict(item.arguments)
+    heads = heads_of(pattern, given, item.heads.value if isinstance(item.heads, Int) else None)
+    if heads is None:
+        return None
+    required = [substitute(r.condition, given) for r in pattern.requirements]
+    conditions = [*required, *([] if item.condition is None else [item.condition])]
+    free = [p.name for p in pattern.parameters if p.name not in given]
+    names = frozenset(free) | {"L", "n"}
+    domains = [c for c in heads.domains if c.symbols <= names]
+    positive = [compare(">=", Sym(name), Int(1)) for name in ("L", "n")]
+    know = Knowledge([*conditions, *domains, *positive], ["L", "n", *free])
+    layer = _lags(union(*(branch for head in heads.branches for branch in head)), know)
+    if layer is None:
+        return None
+    stated = [c for condition in conditions for c in _stated(condition)]
+    claimed = [t for link in comparisons_of(item.claim) for t in link[1:]]
+    symbols = _symbols([*claimed, *(t for c in stated for t in c[1:]), *(t for lag in layer for t in lag)])
+    return _Layers([layer], stated, symbols) if symbols <= names else None
+
+
+def _about_stack(program: Program, stack: Stack, item: Prove) -> _Layers | None:
+    arguments = {name: value.value for name, value in item.arguments if isinstance(value, Int)}
+    layers: list[list[list[Tree]]] = []
+    nothing = Knowledge((), ())
+    for instance in stack_layers(program, stack, arguments):
+        count = item.heads.value if isinstance(item.heads, Int) else instance.default_heads()
+        branches = {branch: None for head in instance.heads(count) for branch in head.branches}
+        layer = _lags(union(*branches), nothing)
+        if layer is None:
+            return None
+        layers.append(layer)
+    claimed = [t for link in comparisons_of(item.claim, Int(len(layers))) for t in link[1:]]
+    conditions = _stated(item.condition) if item.condition is not None else []
+    symbols = _symbols([*claimed, *(t for c in conditions for t in c[1:])])
+    return _Layers(layers, conditions, symbols, len(layers))
+
+
+def _lags(relation: Relation, know: Knowledge) -> list[list[Tree]] | None:
+    """The lags of a layer that has no negative ones."""
+    found = lags(relation, know)
+    return None if found is None or found.down else lags_of(found.up)
+
+
+def _stated(condition: Expr) -> list[Comparison]:
+    """The condition, or nothing where statements do not know it: what holds without it holds with it."""
+    try:
+        return conditions_of(condition)
+    except UnstatedError:
+        return []
+
+
+def _symbols(trees: Iterable[Tree]) -> frozenset[str]:
+    found: set[str] = set()
+    for tree in trees:
+        if isinstance(tree, str) and tree != "oo":
+            found.add(tree)
+        elif isinstance(tree, list):
+            found |= _symbols(tree[1:])
+    return frozenset(found)

@@ -1,0 +1,150 @@
+"""Checks certificates about receptive fields; `patternc.analysis.certificate` describes their format.
+
+It trusts nobody: it imports the standard library alone, reads a statement, derives what must be shown, and accepts a
+proof only if it shows that; else it raises an exception.  Taken for granted: symbols are integers, ``L, n >= 1``;
+periods are >= 1, other arguments of lags >= 0; a layer's set D is 0 and its lags, the last layer goes on; ``L >= 0``
+layers cross sums of L lags, for D = [0, k] | {0, p, ..., M p} these are ``m p + [0, k (L - j)]``, ``0 <= m <= j M`` and
+``0 <= j <= L``; ``prefix(L, n)`` asks for lags below n only; ``2^t (ceil_log2(e) - t) <= e - 1`` for t >= 0.
+"""
+
+# pyright: basic, reportOperatorIssue=false, reportAttributeAccessIssue=false
+from functools import reduce
+from operator import add, mul, sub
+
+MAX_TERMS, MAX_BITS, MAX_WORK = 4000, 1 << 26, 1 << 33
+SIGNS = {"<=": [(1, 0)], "<": [(1, 1)], ">=": [(-1, 0)], ">": [(-1, 1)], "==": [(1, 0), (-1, 0)]}
+
+
+def ensure(condition, message):
+    if not condition:
+        raise ValueError(message)
+
+
+class Poly(dict):  # A polynomial: sorted tuples of names, each with its whole coefficient.
+    def __init__(self, terms: dict | int = 0):
+        super().__init__(terms if isinstance(terms, dict) else {(): terms} if terms else {})
+
+    def __add__(self, other, factor=1):
+        other = Poly(other)
+        return Poly({key: c for key in {**self, **other} if (c := self.get(key, 0) + factor * other.get(key, 0))})
+
+    def __sub__(self, other):
+        return self.__add__(other, -1)
+
+    def __mul__(self, other):
+        ensure(len(self) * len(Poly(other)) <= MAX_TERMS, "too large a product")
+        rows = ({tuple(sorted(x + y)): c * d for y, d in Poly(other).items()} for x, c in self.items())
+        return reduce(add, rows, Poly())
+
+    @property
+    def number(self):  # Not a number where it is not constant: no comparison is true of that.
+        return self.get((), 0) if set(self) <= {()} else float("nan")
+
+
+class Case:
+    """A statement in one case, where ``hyps`` are >= 0; the proof shows its goals in the order in which they arise."""
+
+    def __init__(self, data, proof, splits):
+        self.values, self.goals, self.prefixes = data["values"], [*proof["goals"]], [*proof["prefixes"]]
+        self.hyps = [self.value(name) - 1 for name in ("L", "n") if self.values is None or name in self.values]
+        self.layers = [[[e if e == "oo" else self.value(e) for e in lag] for lag in lags] for lags in data["layers"]]
+        for start, width, period, hops in (lag for lags in self.layers for lag in lags):
+            self.hyps += [start, width, period - 1, Poly() if hops == "oo" else hops]
+        for condition in [*data["given"], *splits]:
+            self.hyps += self.gaps(*condition)
+        self.show(*self.gaps(*data["claim"]))
+
+    def gaps(self, op, a, b):  # What is >= 0, all of it, exactly where the comparison holds.
+        return [(self.value(b) - self.value(a)) * sign - strict for sign, strict in SIGNS[op]]
+
+    def show(self, *goals, given=()):  # From a goal <= -1 follows that a sum of products of hypotheses is below 0.
+        if self.values is not None:
+            ensure(all(poly.number >= 0 for poly in (*self.hyps, *goals)), "it does not hold for these values")
+            return
+        for goal in goals:
+            known, total = [*self.hyps, *given, Poly(-1) - goal], Poly()
+            for count, chosen in self.goals.pop(0):
+                ensure(type(count) is int and count >= 0 and len(chosen) < 9, "a factor that is none")
+                total += reduce(mul, (known[i] for i in chosen), Poly(count))
+            ensure(total.number < 0, "a sum that shows nothing")
+
+    def value(self, expr):
+        match expr:
+            case int():
+                return Poly(int(expr))
+            case str() if expr.isidentifier():
+                return Poly({(expr,): 1}) if self.values is None else self.value(self.values[expr])
+            case ["+" | "-" | "*" as op, a, b]:
+                return {"+": add, "-": sub, "*": mul}[op](self.value(a), self.value(b))
+            case ["reach" | "prefix" | "coverage" as name, *args] if self.values is not None:
+                bits = self.crossed(*[self.value(arg) for arg in args])
+                counts = {"reach": bits.bit_length() - 1, "coverage": bits.bit_count()}
+                return Poly(counts.get(name, (~bits & bits + 1).bit_length() - 2))
+            case ["floor" | "max" | "ceil_log2" | "reach" | "prefix" as name, *args]:
+                return getattr(self, name)(*[self.value(arg) for arg in args])
+        raise ValueError("an expression of no known kind")
+
+    def floor(self, a, b):
+        self.show(b - 1)
+        if self.values is not None:
+            return Poly(a.number // b.number)
+        quotient = Poly({(f"floor {sorted(a.items())} {sorted(b.items())}",): 1})
+        self.hyps += [a - b * quotient, b * quotient + b - a - 1]
+        return quotient
+
+    def max(self, a, b):
+        larger = [v for gap, v in ((a - b, a), (b - a, b), (b - a - 1, b)) if gap.number >= 0 or gap in self.hyps]
+        return larger[0]
+
+    def ceil_log2(self, e):
+        self.show(e - 1)
+        if self.values is not None:
+            return Poly((e.number - 1).bit_length())
+        log = Poly({(f"ceil_log2 {sorted(e.items())}",): 1})
+        self.hyps += [log, *(e - 1 - (log - t) * 2**t for t in range(4))]
+        return log
+
+    def reach(self, count):
+        (lags,) = self.layers
+        self.show(count)
+        return count * reduce(self.max, (start + width + period * hops for start, width, period, hops in lags), Poly())
+
+    def prefix(self, count, _tokens=None):
+        (((start, k, _, none), (*other, p, hops)),) = self.layers
+        ensure([start, none, *other] == [Poly()] * 4, "neither a window nor skips")
+        proof, end, m, j = self.prefixes.pop(0), Poly(-1), Poly({("m'",): 1}), Poly({("j'",): 1})
+        value, last, most = (self.value(proof[key]) for key in ("value", "last", "most"))
+        for used, lo, hi in ([self.value(e) for e in run] for run in proof["runs"]):
+            wide = k * (count - used)
+            self.show(used, count - used, lo, hi - lo, used * hops - hi, (hi - lo) * (wide - p + 1), end - lo * p + 1)
+            end = hi * p + wide
+        self.show(count, value, end - value)
+        held = [m, j, count - j, j * hops - m, value + 1 - m * p, m * p + k * (count - j) - value - 1]
+        for case in ([m - last - 1], [last - m, j - most], [last - m, most - 1 - j]):
+            self.show(Poly(-1), given=[*held, *case])
+        return value
+
+    def crossed(self, count, cap=None):  # The lags (those below a cap) that so many layers cross, as bits.
+        self.show(count)
+        bits, limit = 1, MAX_BITS if cap is None else min(cap.number, MAX_BITS)
+        for i in range(count.number):
+            union = bits
+            for lag in self.layers[min(i, len(self.layers) - 1)]:
+                start, width, period, hops = (min(limit + 1, limit if e == "oo" else e.number) for e in lag)
+                part = bits << start
+                for step, many in ((1, width), (period, min(hops, limit // period + 1))):
+                    while many:
+                        part, many = part | part << step * (many + 1 >> 1), many >> 1
+                union |= part
+            bits = union & (1 << limit) - 1
+            small = (bits.bit_length() + 4096) * count.number <= MAX_WORK
+            ensure(small and (bits == union or cap == Poly(limit)), "too large to check")
+        return bits
+
+
+def check(data, proof, splits=()):
+    """Check the statement in every case of the proof: a ``split`` is >= 0, or it is < 0."""
+    if "split" not in proof:
+        return Case(data, proof, splits)
+    check(data, proof["yes"], [*splits, (">=", proof["split"], 0)])
+    return check(data, proof["no"], [*splits, ("<", proof["split"], 0)])

@@ -1,0 +1,199 @@
+"""The normal form of lag sets: finite unions of ``{a + m p + [0, w] : 0 <= m <= M}``, closed under union and sum.
+
+Information that crosses two layers with lag sets A and B travels the lags of ``A + B = {a + b}``, so receptive fields
+are sums.  The sum of two terms is one term exactly where `_one_term` says so; otherwise it is a union of at most
+``min(M1, M2) + 1`` terms, and with an endless term of at most as many as there are residues to tell apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from patternc.analysis.intset import EMPTY, INF, Bound, IntSet, Piece, TooLarge, from_intervals, interval, piecewise
+
+MAX_TERMS = 1 << 15
+"""A union of more terms than this is refused: `TooLarge`."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Term:
+    """``{start + m period + [0, width] : 0 <= m <= hops}``; ``hops`` may be `INF`, ``period`` may point down."""
+
+    start: int
+    period: int = 1
+    hops: Bound = 0
+    width: int = 0
+
+    @property
+    def least(self) -> Bound:
+        return self.start if self.period > 0 or not self.hops else self.start + self.period * self.hops
+
+    @property
+    def greatest(self) -> Bound:
+        return self.start + self.width + (self.period * self.hops if self.period > 0 and self.hops else 0)
+
+    def canonical(self) -> Term:
+        """The same set with blocks that touch made one interval, a finite term pointing up."""
+        start, p, hops, width = self.start, self.period, self.hops, self.width
+        if hops == 0:
+            return Term(start, 1, 0, width)
+        if isinstance(hops, int):
+            if p < 0:
+                start, p = start + p * hops, -p
+            return Term(start, 1, 0, width + p * hops) if width >= p - 1 else Term(start, p, hops, width)
+        if width >= abs(p) - 1:
+            return Term(start, 1, INF) if p > 0 else Term(start + width, -1, INF)
+        return self
+
+    def pieces(self) -> Iterator[tuple[Bound, Bound, int, list[tuple[int, int]]]]:
+        yield self.least, self.greatest, abs(self.period), [(self.start, self.start + self.width)]
+
+    def as_set(self) -> IntSet:
+        if self.hops == 0:
+            return interval(self.start, self.start + self.width)
+        return piecewise(self.pieces())
+
+
+def add(a: Term, b: Term) -> list[Term]:
+    """The sum of two terms."""
+    a, b = a.canonical(), b.canonical()
+    if (one := _one_term(a, b) or _one_term(b, a)) is not None:
+        return [one.canonical()]
+    if isinstance(a.hops, float) and isinstance(b.hops, float) and a.period * b.period < 0:
+        # m p1 - m' p2 takes every multiple of the greatest common divisor, of both signs.
+        p, start, width = math.gcd(a.period, b.period), a.start + b.start, a.width + b.width
+        return [Term(start, p, INF, width).canonical(), Term(start, -p, INF, width).canonical()]
+    few, many = (a, b) if _copies(a, b) <= _copies(b, a) else (b, a)
+    copies = _copies(few, many)
+    if copies > MAX_TERMS:
+        raise TooLarge(f"a sum of more than {MAX_TERMS} terms")
+    shifted = (many.start + few.start + m * few.period for m in range(int(copies)))
+    return [Term(s, many.period, many.hops, many.width + few.width).canonical() for s in shifted]
+
+
+def _copies(few: Term, many: Term) -> Bound:
+    """How many shifts of ``many`` the blocks of ``few`` give, those left out that an endless ``many`` holds already."""
+    copies = few.hops + 1
+    if many.hops == INF and few.period * many.period > 0:
+        copies = min(copies, abs(many.period) // math.gcd(few.period, many.period))
+    return copies
+
+
+def _one_term(a: Term, b: Term) -> Term | None:
+    """The sum as one term, where it is one and ``a`` has the smaller period (or a single block)."""
+    start, width = a.start + b.start, a.width + b.width
+    if a.hops == 0:
+        return Term(start, b.period, b.hops, width)
+    if a.period == b.period:
+        return Term(start, a.period, a.hops + b.hops, width)
+    if not 0 < a.period < b.period:
+        if b.hops == INF and a.hops != INF and 0 < a.period < -b.period:
+            return _one_term(Term(a.start + a.period * int(a.hops), -a.period, a.hops, a.width), b)
+        if not (a.period < 0 and b.period < 0 and a.period > b.period):
+            return None
+    p, q = abs(a.period), abs(b.period)
+    if width >= p - 1 and a.hops != INF:
+        low = start if a.period > 0 else start - p * int(a.hops)
+        return Term(low, b.period, b.hops, p * int(a.hops) + width)
+    if q % p == 0 and a.hops >= q // p - 1:
+        return Term(start, a.period, a.hops + q // p * b.hops, width)
+    return None
+
+
+def union_of(terms: Iterable[Term]) -> IntSet:
+    """The set that is the union of the terms."""
+    distinct = {t.canonical() for t in terms}
+    if len(distinct) > MAX_TERMS:
+        raise TooLarge(f"a union of more than {MAX_TERMS} terms")
+    blocks = [t for t in distinct if t.hops == 0]
+    sets = [from_intervals((t.start, t.start + t.width) for t in blocks)]
+    sets += [t.as_set() for t in sorted(distinct - set(blocks))]
+    while len(sets) > 1:
+        sets = [sets[i] | sets[i + 1] if i + 1 < len(sets) else sets[i] for i in range(0, len(sets), 2)]
+    return sets[0] if sets else EMPTY
+
+
+def terms_of(lags: IntSet) -> list[Term]:
+    """``lags`` as a union of terms, each made as long as the set allows.
+
+    So the multiples of p within ``window(k) | stride(p)`` start at 0, though the window holds the first ones.
+    """
+    found: dict[Term, None] = {}
+    for piece in lags.pieces:
+        for term in _piece_terms(piece):
+            found[_stretched(term.canonical(), lags)] = None
+            if len(found) > MAX_TERMS:
+                raise TooLarge(f"a set of more than {MAX_TERMS} terms")
+    return list(found)
+
+
+def _piece_terms(piece: Piece) -> Iterator[Term]:
+    lo, hi, p = piece.lo, piece.hi, piece.period
+    if piece.solid:
+        if isinstance(lo, int):
+            yield Term(lo, 1, INF) if hi == INF else Term(lo, 1, 0, int(hi) - lo)
+        else:
+            yield Term(int(hi) if hi != INF else 0, -1, INF)
+            if hi == INF:
+                yield Term(0, 1, INF)
+        return
+    runs = list(piece.runs)
+    if len(runs) > 1 and runs[0][0] == 0 and runs[-1][1] == p - 1:
+        runs = [*runs[1:-1], (runs[-1][0], p + runs[0][1])]
+    for a, b in runs:
+        if isinstance(lo, int) and isinstance(hi, int):
+            yield from _clipped(lo, hi, p, a, b)
+        elif isinstance(lo, int):
+            first = a + p * -((a - lo) // p)
+            if first - p + b - a >= lo:
+                yield Term(lo, 1, 0, first - p + b - a - lo)
+            yield Term(first, p, INF, b - a)
+        else:
+            last = a + p * ((int(hi) - b) // p) if hi != INF else a
+            if hi != INF and last + p <= hi:
+                yield Term(last + p, 1, 0, int(hi) - last - p)
+            yield Term(last, -p, INF, b - a)
+            if hi == INF:
+                yield Term(a, p, INF, b - a)
+
+
+def _clipped(lo: int, hi: int, p: int, a: int, b: int) -> Iterator[Term]:
+    """Blocks ``[a, b] + p Z`` within ``[lo, hi]``: the whole ones as one term, what is left of others on its own."""
+    first, last = -((a - lo) // p), (hi - b) // p
+    if first <= last:
+        yield Term(a + first * p, p, last - first, b - a)
+    for m in {first - 1, last + 1}:
+        start, end = max(a + m * p, lo), min(b + m * p, hi)
+        if start <= end:
+            yield Term(start, 1, 0, end - start)
+
+
+def _stretched(term: Term, lags: IntSet, limit: int = 4096) -> Term:
+    """``term`` with more hops at its ends, as far as they stay within ``lags`` (at most ``limit`` each way)."""
+    if term.hops == 0 or abs(term.period) == 1:
+        return term
+    start, p, hops = term.start, term.period, term.hops
+    for _ in range(limit):
+        if not _holds(lags, start - p, term.width):
+            break
+        start, hops = start - p, hops + 1
+    if isinstance(hops, int):
+        for _ in range(limit):
+            if not _holds(lags, start + p * (hops + 1), term.width):
+                break
+            hops += 1
+    return Term(start, p, hops, term.width)
+
+
+def _holds(lags: IntSet, start: int, width: int) -> bool:
+    return lags.contains(start) and (width == 0 or lags.count_and_sum(start, start + width)[0] == width + 1)
+
+
+def sum_of(a: IntSet, b: IntSet) -> IntSet:
+    """The set of all ``x + y`` with x in ``a`` and y in ``b``.  Raises `TooLarge`."""
+    left, right = terms_of(a), terms_of(b)
+    if len(left) * len(right) > MAX_TERMS:
+        raise TooLarge(f"a sum of more than {MAX_TERMS} terms")
+    return union_of(t for x in left for y in right for t in add(x, y))

@@ -1,0 +1,151 @@
+"""Finds the proof that the checker asks for: it runs the checker, and answers each goal as it comes up.
+
+The checker derives what has to be shown; here it meets a `show` that looks for the combination instead of reading it.
+So the two cannot disagree about what is shown, and the checker needs to know nothing of how it was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import lcm
+from typing import Any
+
+from patternc.analysis import checker
+from patternc.analysis.symbolic.polynomial import Poly
+from patternc.analysis.symbolic.positivity import contradiction
+
+DEGREE = 3
+MAX_CASES = 24
+
+
+class UnprovedError(ValueError):
+    """No proof was found."""
+
+
+class _SplitError(Exception):
+    def __init__(self, split: Any):
+        super().__init__(split)
+        self.split = split
+
+
+def proof_of(statement: dict[str, Any]) -> dict[str, Any]:
+    """A proof that the checker accepts.  Raises `UnprovedError`."""
+    if statement["values"] is not None:
+        return {"goals": [], "prefixes": []}
+    return _tree(statement, (), [MAX_CASES])
+
+
+def _tree(statement: dict[str, Any], splits: tuple[Any, ...], budget: list[int]) -> dict[str, Any]:
+    budget[0] -= 1
+    if budget[0] < 0:
+        raise UnprovedError("too many cases")
+    leaf: dict[str, Any] = {"goals": [], "prefixes": []}
+    try:
+        _Search(statement, leaf, splits)
+    except _SplitError as depends:
+        split = depends.split
+        return {
+            "split": split,
+            "yes": _tree(statement, (*splits, (">=", split, 0)), budget),
+            "no": _tree(statement, (*splits, ("<", split, 0)), budget),
+        }
+    return leaf
+
+
+class _Search(checker.Case):
+    """A case whose goals are answered by search; the answers go to ``leaf``."""
+
+    def __init__(self, statement: dict[str, Any], leaf: dict[str, Any], splits: Sequence[Any]):
+        self.leaf = leaf
+        self.definitions: dict[str, Any] = {}
+        super().__init__(statement, {"goals": [], "prefixes": []}, splits)
+
+    def show(self, *goals: checker.Poly, given: Sequence[checker.Poly] = ()) -> None:
+        for goal in goals:
+            found = _combination([*self.hyps, *given, checker.Poly(-1) - goal])
+            if found is None:
+                raise UnprovedError(f"{dict(goal)} >= 0")
+            self.leaf["goals"].append(found)
+
+    def floor(self, a: checker.Poly, b: checker.Poly) -> checker.Poly:
+        return self._defined(["floor", self._tree(a), self._tree(b)], super().floor(a, b))
+
+    def ceil_log2(self, e: checker.Poly) -> checker.Poly:
+        return self._defined(["ceil_log2", self._tree(e)], super().ceil_log2(e))
+
+    def _defined(self, tree: Any, variable: checker.Poly) -> checker.Poly:
+        ((name,),) = variable
+        self.definitions[name] = tree
+        return variable
+
+    def max(self, a: checker.Poly, b: checker.Poly) -> checker.Poly:
+        self._known(a - b)
+        return super().max(a, b)
+
+    def _known(self, poly: checker.Poly) -> bool:
+        """Whether ``poly >= 0`` in this case; where the case does not say, it is split."""
+        if poly.number >= 0 or poly in self.hyps:
+            return True
+        if poly.number < 0 or checker.Poly(-1) - poly in self.hyps:
+            return False
+        raise _SplitError(self._tree(poly))
+
+    def _tree(self, poly: checker.Poly) -> Any:
+        """The polynomial as an expression of the certificate."""
+        result: Any = None
+        for names, c in sorted(poly.items(), key=lambda t: (-len(t[0]), t[0])):
+            product: Any = None
+            for factor in [*([abs(c)] if abs(c) != 1 or not names else []), *names]:
+                factor = self.definitions.get(factor, factor)
+                product = factor if product is None else ["*", product, factor]
+            if result is None:
+                result = product if c > 0 else ["-", 0, product]
+            else:
+                result = ["+" if c > 0 else "-", result, product]
+        return 0 if result is None else result
+
+    def prefix(self, count: checker.Poly, tokens: checker.Poly | None = None) -> checker.Poly:
+        (_, k, _, _), (_, _, p, hops) = self.layers[0]
+        if not all(isinstance(e, checker.Poly) for e in (k, p, hops)):
+            raise UnprovedError("skips without end")
+        # What is only looked at leaves no trace: the checker meets these expressions when it reads the evidence.
+        known, goals = list(self.hyps), len(self.leaf["goals"])
+        evidence = self._evidence(k, p, hops, count)
+        self.hyps = known
+        del self.leaf["goals"][goals:]
+        self.leaf["prefixes"].append(evidence)
+        self.prefixes.append(evidence)
+        return super().prefix(count, tokens)
+
+    def _evidence(self, k: Any, p: Any, hops: Any, count: checker.Poly) -> dict[str, Any]:
+        """The prefix of a window and skips, the runs of blocks that fill it, and where blocks are no more."""
+        tree = self._tree
+        if self._known(k - p * hops):
+            # Skips add nothing: block m with j skips ends at m p + k (L - j) <= k L.
+            return {"value": tree(k * count), "runs": [[0, 0, 0]], "last": tree(hops * count), "most": 0}
+        if not self._known(k - 1):
+            # Multiples of p; for p = 1 all of them.
+            if self._known(checker.Poly(1) - p):
+                end = tree(hops * count)
+                return {"value": end, "runs": [[0, 0, 0], [tree(count), 0, end]], "last": end, "most": 0}
+            return {"value": 0, "runs": [[0, 0, 0]], "last": 0, "most": 0}
+        if self._known(k - p):
+            raise UnprovedError("a window wider than the period")
+        c = self.floor(p + k - 2, k)
+        if self._known(c - count - 1):
+            return {"value": tree(k * count), "runs": [[0, 0, 0]], "last": 0, "most": 0}
+        full = hops * (count - c)
+        value = (full + 1) * p + k * (c - 1)
+        runs = [[tree(count - c), 0, tree(full)], [tree(count - c + 1), tree(full + 1), tree(full + 1)]]
+        return {"value": tree(value), "runs": runs, "last": tree(full + 1), "most": tree(count - c + 1)}
+
+
+def _combination(polys: Sequence[checker.Poly]) -> list[list[Any]] | None:
+    """Whole numbers and products of the polynomials that sum to a number below 0."""
+    hypotheses = [Poly.of({tuple(names): c for names, c in poly.items()}) for poly in polys]
+    found = contradiction(hypotheses, DEGREE)
+    if found is None:
+        return None
+    scale = lcm(*(Fraction(weight).denominator for weight, _ in found))
+    return [[int(weight * scale), list(chosen)] for weight, chosen in found]

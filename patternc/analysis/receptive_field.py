@@ -1,0 +1,190 @@
+"""Reach, coverage and prefix: which lags information can cross in so many layers, on the unbounded line.
+
+The lags that L layers cross are the sum of the layers' lag sets.  Three ways to the sum, all exact: closed forms for a
+window with hops of one period, integers as bit sets where the reach is moderate, and the normal form of `lagset` where
+numbers are large or endless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+from patternc.analysis import bits
+from patternc.analysis.endless import endless_sum
+from patternc.analysis.intset import INF, Bound, IntSet, TooLarge, interval
+from patternc.analysis.lagset import sum_of, terms_of
+from patternc.analysis.semantics import Model
+from patternc.analysis.skip_family import Skips, skips_of
+
+Groups: TypeAlias = "Sequence[tuple[IntSet, int]]"
+"""Lag sets, each with the number of layers that have it; 0 is in each."""
+
+BIT_LIMIT = 1 << 22
+"""Sums within this span are computed as bit sets at once."""
+MAX_BITS = 1 << 27
+MAX_SHIFTED = 1 << 38
+"""A sum for which more bits than this would be moved is refused."""
+MAX_STEPS = 4096
+FEW_TERMS = 4096
+"""So many pairs of terms are tried before bit sets, where the span is large."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """What so many layers see, by lag."""
+
+    groups: Groups
+
+    @cached_property
+    def reach(self) -> Bound:
+        """The largest lag that can be crossed."""
+        return sum(lags.greatest * count for lags, count in self.groups if count)
+
+    @cached_property
+    def coverage(self) -> Bound:
+        """How many lags from 0 up can be crossed."""
+        if self.reach == INF:
+            return INF
+        if (skips := self._skips) is not None and not skips.both:
+            return skips.coverage(self.groups[0][1])
+        if isinstance(self._sum, IntSet):
+            return self._sum.count(0, INF)
+        return self._sum.bit_count()
+
+    @cached_property
+    def prefix(self) -> Bound:
+        """The largest lag up to which none is missing."""
+        if (skips := self._skips) is not None:
+            return skips.prefix(self.groups[0][1])
+        if self.reach == INF and (found := self._first_missing(1 << 16)) is not None:
+            return found - 1
+        if self.reach == INF:
+            return _endless_prefix(self.groups)
+        if isinstance(self._sum, IntSet):
+            gap = (interval(0, None) - self._sum).at_least(0)
+            return INF if gap is None else gap - 1
+        return bits.first_missing(self._sum) - 1
+
+    def members_up_to(self, last: int) -> int:
+        """The lags up to ``last`` that can be crossed, as a bit set.  Raises `TooLarge`."""
+        if all(lags.least >= 0 for lags, _ in self.groups):
+            if last > MAX_BITS:
+                raise TooLarge(f"the lags up to {last}, one by one")
+            total, mask = 1, bits.ones(last + 1)
+            for lags, count in self.groups:
+                total = add_layers(total, lags, count, mask)
+            return total
+        if self.reach == INF:
+            return endless_sum(self.groups).cut(0, last)
+        return bits.from_set(self._sum, 0, last) if isinstance(self._sum, IntSet) else self._sum & bits.ones(last + 1)
+
+    @cached_property
+    def _skips(self) -> Skips | None:
+        if len(self.groups) != 1 or self.groups[0][1] < 1:
+            return None
+        return skips_of(self.groups[0][0])
+
+    @cached_property
+    def _sum(self) -> IntSet | int:
+        """The lags from 0 up where there is a greatest one, as a bit set where the span allows it."""
+        parts = self._clipped(int(self.reach))
+        span = sum(int(d.greatest - d.least) * c for d, c in parts)
+        if span <= BIT_LIMIT:
+            return _bit_sum(parts)
+        try:
+            return _set_sum(parts, FEW_TERMS)
+        except TooLarge:
+            return _bit_sum(parts) if span <= MAX_BITS else _set_sum(parts)
+
+    def _clipped(self, reach: int) -> Groups:
+        """Lags so negative that the other layers cannot make up for them are left out."""
+        return [(d & interval(int(d.greatest) - reach, None), c) for d, c in self.groups]
+
+    def _first_missing(self, bound: int) -> int | None:
+        """The least missing lag, if it is at most ``bound`` and lags are not negative (then cutting is exact)."""
+        if any(d.least < 0 for d, _ in self.groups):
+            return None
+        total, mask = 1, bits.ones(bound + 1)
+        for lags, count in self.groups:
+            total = add_layers(total, lags, count, mask)
+            if total == mask:
+                return None
+        return bits.first_missing(total) if total != mask else None
+
+
+def field_of(model: Model, layers: int) -> Field:
+    """What the first ``layers`` layers see.  Raises `NotByLag` or `TooLarge`."""
+    merged: dict[IntSet, int] = {}
+    for layer, count in model.groups(layers):
+        merged[layer.lags] = merged.get(layer.lags, 0) + count
+    return Field(list(merged.items()))
+
+
+def add_layers(total: int, lags: IntSet, count: int, mask: int) -> int:
+    """``total`` plus ``count`` times ``lags``, which are not negative, cut to ``mask`` (a set ``{0, ..., N}``).
+
+    As soon as one more layer adds what a shift by the greatest lag adds, so does every later one:
+    if T + D = T | (T + m), then T + 2 D = (T + D) | (T + D + m).
+    """
+    last = mask.bit_length() - 1
+    held = lags & interval(0, last)
+    terms, top = terms_of(held), int(held.greatest)
+    work = sum(_shifts(t.width, t.hops) for t in terms)
+    for step in range(count):
+        if step * work * (last + 1) > MAX_SHIFTED:
+            raise TooLarge("a sum of too many layers")
+        following = bits.plus(total, terms, mask)
+        if following == (total | total << top) & mask:
+            left = count - step
+            if top:
+                left = min(left, last // top + 1)
+            return bits.repeated(total, top, left + 1) & mask
+        total = following
+    return total
+
+
+def _shifts(width: Bound, hops: Bound) -> int:
+    return sum(2 * int(x + 1).bit_length() for x in (width, min(hops, MAX_BITS)))
+
+
+def _bit_sum(parts: Groups) -> int:
+    """The sum of finite sets, those of its members that are not negative."""
+    span = sum(int(d.greatest - d.least) * c for d, c in parts)
+    if span > MAX_BITS:
+        raise TooLarge(f"a receptive field of more than {MAX_BITS} lags without a closed form")
+    total, mask, offset = 1, bits.ones(span + 1), 0
+    for lags, count in parts:
+        least = int(lags.least)
+        total = add_layers(total, lags.shifted(-least), count, mask)
+        offset -= least * count
+    return total >> offset
+
+
+def _endless_prefix(groups: Groups) -> Bound:
+    try:
+        return endless_sum(groups).first_gap() - 1
+    except TooLarge:
+        gap = (interval(0, None) - _set_sum(groups)).at_least(0)
+        return INF if gap is None else gap - 1
+
+
+def _set_sum(parts: Groups, budget: Bound = INF) -> IntSet:
+    """The sum by its terms; with a budget, `TooLarge` once more pairs of terms than that were added."""
+    total = interval(0, 0)
+    for lags, count in parts:
+        for step in range(count):
+            if step > MAX_STEPS:
+                raise TooLarge(f"a receptive field of more than {MAX_STEPS} layers without a closed form")
+            budget -= len(total.pieces) * len(lags.pieces)
+            if budget < 0:
+                raise TooLarge("a sum of too many terms")
+            following = sum_of(total, lags)
+            if following.equals(total):
+                break
+            total = following
+            if interval(0, None).within(total):
+                return total
+    return total

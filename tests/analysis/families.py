@@ -1,0 +1,194 @@
+"""The families of patterns that have closed forms, each with the definition that brute force counts by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+from patternc import driver
+from patternc.analysis.closed_form import Bounds, Cases
+from patternc.analysis.rules import RULES
+from patternc.analysis.subject import Subject, heads_of
+from patternc.analysis.symbolic.knowledge import Knowledge
+from patternc.ir.expr import Int
+from patternc.ir.program import Infinity, Program
+from patternc.source import Source
+from tests.analysis.brute import Member
+
+INF = float("inf")
+LONGEST = 160
+"""Skips without end are looked at up to this lag."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A pattern, and what its branches hold for given parameters; by lag where membership is a function of it."""
+
+    text: str
+    grid: Mapping[str, range]
+    lags: Callable[..., frozenset[int]] | None = None
+    branches: Callable[..., tuple[Member, ...]] | None = None
+    endless: bool = False
+    where: Callable[..., bool] = lambda **_: True
+
+    @property
+    def name(self) -> str:
+        return self.text.split("(")[0].split()[-1]
+
+    def parameters(self) -> Iterator[dict[str, int]]:
+        for values in product(*self.grid.values()):
+            chosen = dict(zip(self.grid, values, strict=True))
+            if self.where(**chosen):
+                yield chosen
+
+    def members(self, **values: int) -> tuple[Member, ...]:
+        """Membership in each branch."""
+        if self.branches is not None:
+            return self.branches(**values)
+        assert self.lags is not None
+        lags = self.lags(**values)
+        return (lambda q, k, n: q - k in lags,)
+
+    def member(self, **values: int) -> Member:
+        """Membership in the union of the branches."""
+        branches = self.members(**values)
+        return lambda q, k, n: any(branch(q, k, n) for branch in branches)
+
+
+def skips(k: int, p: int, hops: int | None, width: int = 0) -> frozenset[int]:
+    last = LONGEST // p if hops is None else hops
+    return frozenset([*range(k + 1), *(m * p + r for m in range(last + 1) for r in range(width + 1))])
+
+
+def both(lags: frozenset[int]) -> frozenset[int]:
+    return lags | {-d for d in lags}
+
+
+K, P, M = range(6), range(1, 11), range(5)
+
+FAMILIES = (
+    Family(
+        "pattern window_(k = 1, r = 1) { attend window(k, r) }",
+        {"k": range(7), "r": range(7)},
+        lambda k, r: frozenset(range(-r, k + 1)),
+    ),
+    Family(
+        "causal pattern skips_(k = 1, p = 4, M = 1) { attend window(k) | stride(p, M) }",
+        {"k": K, "p": P, "M": M},
+        lambda k, p, M: skips(k, p, M),
+    ),
+    Family(
+        "causal pattern gated_(k = 1, p = 4, M = 1) { attend gate(window(k), stride(p, M)) }",
+        {"k": K, "p": P, "M": M},
+        lambda k, p, M: skips(k, p, M),
+        lambda k, p, M: (lambda q, j, n: 0 <= q - j <= k, lambda q, j, n: q - j in skips(0, p, M)),
+    ),
+    Family(
+        "causal pattern endless_(k = 1, p = 4) { attend window(k) | stride(p) }",
+        {"k": range(8), "p": range(1, 15)},
+        lambda k, p: skips(k, p, None),
+        endless=True,
+    ),
+    Family(
+        "causal pattern neighbourhood_(w = 1, p = 4, M = 1) {"
+        " attend window(w) | where(0 <= d <= M * p + w and d % p <= w) }",
+        {"w": range(5), "p": range(1, 9), "M": M},
+        lambda w, p, M: skips(w, p, M, min(w, p - 1)) | frozenset(range(w + 1) if w < p else range(M * p + w + 1)),
+    ),
+    Family(
+        "causal pattern neighbourhoods_(w = 1, p = 4) { attend window(w) | where(d % p <= w) }",
+        {"w": range(5), "p": range(1, 10)},
+        lambda w, p: skips(w, p, None, min(w, p - 1)),
+        endless=True,
+    ),
+    Family(
+        "pattern symmetric_(k = 1, p = 4, M = 1) { attend window(k, k) | stride(p, M) | mirror(stride(p, M)) }",
+        {"k": range(6), "p": range(1, 9), "M": M},
+        lambda k, p, M: both(skips(k, p, M)),
+    ),
+    Family(
+        "causal pattern sinks_(k = 1, g = 2) { attend window(k) | sink(g) }",
+        {"k": range(6), "g": range(8)},
+        branches=lambda k, g: (lambda q, j, n: j <= q and (q - j <= k or j < g),),
+    ),
+    Family(
+        "causal pattern gated_sinks_(k = 1, g = 2) { attend gate(window(k), sink(g)) }",
+        {"k": range(6), "g": range(8)},
+        branches=lambda k, g: (lambda q, j, n: 0 <= q - j <= k, lambda q, j, n: j <= q and j < g),
+    ),
+    Family(
+        "causal pattern causal_global_(k = 1, g = 2) { attend window(k) | global(g) }",
+        {"k": range(6), "g": range(8)},
+        branches=lambda k, g: (lambda q, j, n: j <= q and (q - j <= k or j < g),),
+    ),
+    Family(
+        "pattern sinks_ahead_(k = 1, g = 2) { attend window(k, k) | sink(g) }",
+        {"k": range(6), "g": range(8)},
+        branches=lambda k, g: (lambda q, j, n: abs(q - j) <= k or j < g,),
+    ),
+    Family(
+        "pattern global_(k = 1, g = 2) { attend window(k, k) | global(g) }",
+        {"k": range(6), "g": range(8)},
+        branches=lambda k, g: (lambda q, j, n: abs(q - j) <= k or j < g or q < g,),
+    ),
+    Family(
+        "causal pattern chunks_(b = 3, back = 1) { attend chunk(b, back) }",
+        {"b": range(1, 8), "back": range(5)},
+        branches=lambda b, back: (lambda q, j, n: j <= q and q // b - j // b <= back,),
+    ),
+    Family(
+        "pattern chunks_ahead_(b = 3, back = 1) { attend chunk(b, back) }",
+        {"b": range(1, 8), "back": range(5)},
+        branches=lambda b, back: (lambda q, j, n: 0 <= q // b - j // b <= back,),
+    ),
+    Family(
+        "pattern ring_(l = 2, r = 1) { attend ring(l, r) }",
+        {"l": range(7), "r": range(7)},
+        branches=lambda l, r: (lambda q, j, n: (q - j) % n <= l or (j - q) % n <= r,),  # noqa: E741
+    ),
+    Family(
+        "causal pattern chunk_ends_(p = 4, c = 1) { require c <= p; attend chunk(p) | columns(p, p - c, c) }",
+        {"p": range(1, 10), "c": range(1, 10)},
+        branches=lambda p, c: (lambda q, j, n: j <= q and (q // p == j // p or (j - p + c) % p < c),),
+        where=lambda p, c: c <= p,
+    ),
+    Family(
+        "causal pattern window_and_ends_(k = 2, p = 4) { attend window(k) | columns(p, p - 1) }",
+        {"k": range(9), "p": range(1, 10)},
+        branches=lambda k, p: (lambda q, j, n: j <= q and (q - j <= k or j % p == p - 1),),
+    ),
+)
+
+
+def program() -> Program:
+    return driver.load_program(Source("families", "\n".join(f.text for f in FAMILIES)))
+
+
+def subject(program: Program, family: Family, values: Mapping[str, int]) -> Subject:
+    """The family's pattern with numbers for its parameters."""
+    pattern = program.pattern(family.name)
+    assert pattern is not None
+    heads = heads_of(pattern, dict(values), None)
+    assert heads is not None
+    return Subject(heads.branches, Knowledge((), ()))
+
+
+def closed(subject: Subject, name: str, argument: int) -> float | tuple[float, float] | None:
+    """The closed form's number, the numbers that enclose it, or None where no rule gives one."""
+    for rule in RULES:
+        measured = rule.measures.get(name)
+        value = None if measured is None else measured(subject, Int(argument))
+        if value is None or isinstance(value, Cases):
+            continue
+        if isinstance(value, Bounds):
+            return number(value.lower), number(value.upper)
+        return number(value)
+    return None
+
+
+def number(value: object) -> float:
+    if isinstance(value, Infinity):
+        return INF
+    assert isinstance(value, Int), value
+    return value.value

@@ -1,0 +1,89 @@
+"""Every closed form against counting, on grids of parameters, layers and lengths."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from patternc.ir.program import Program
+from tests.analysis import brute
+from tests.analysis.families import FAMILIES, INF, LONGEST, Family, closed, program, subject
+
+LENGTHS = (1, 2, 3, 4, 5, 6, 7, 9, 11, 13, 16, 20, 25)
+LAYERS = range(1, 7)
+
+UNDECIDED = {
+    # A sequence that is shorter than the two longest steps together: its ends may cut a path.
+    ("symmetric_", "depth"),
+    # Two chunks at least, one key a column, and a window no longer than a chunk.
+    ("window_and_ends_", "depth"),
+    ("window_and_ends_", "edges"),
+}
+"""What is not given for all parameters of the grid; everything else is."""
+ENCLOSED = {("neighbourhood_", "edges"), ("neighbourhoods_", "edges")}
+"""What may be given by bounds."""
+
+
+@pytest.fixture(scope="module")
+def families() -> Program:
+    return program()
+
+
+def compare(family: Family, name: str, found: object, counted: float, at: object) -> str:
+    """What came of a case: exact, enclosed or undecided; fails where it is wrong."""
+    if found is None:
+        assert (family.name, name) in UNDECIDED, f"{family.name} {at}: no {name}"
+        return "undecided"
+    if isinstance(found, tuple):
+        assert (family.name, name) in ENCLOSED, f"{family.name} {at}: {name} is only enclosed"
+        assert found[0] <= counted <= found[1], f"{family.name} {at}: {name} is {counted}, not in {found}"
+        return "enclosed"
+    assert found == counted, f"{family.name} {at}: {name} is {counted}, not {found}"
+    return "exact"
+
+
+@pytest.mark.parametrize("family", [f for f in FAMILIES if f.lags], ids=lambda f: f.name)
+def test_reach_prefix_and_coverage(families: Program, family: Family) -> None:
+    seen: Counter[str] = Counter()
+    assert family.lags is not None
+    for values in family.parameters():
+        about = subject(families, family, values)
+        lags = family.lags(**values)
+        ends = brute.bits({d for d in lags if d >= 0}, max(LAYERS)) if family.endless else []
+        for layers in LAYERS:
+            at = f"{values}, L = {layers}"
+            if family.endless:
+                first = brute.prefix_of_bits(ends[layers] & (2 << LONGEST) - 1)
+                counted = {"reach": INF, "coverage": INF, "prefix": INF if first >= LONGEST - 20 else first}
+            else:
+                crossed = brute.sums(lags, layers)
+                counted = {m: getattr(brute, m)(crossed) for m in ("reach", "prefix", "coverage")}
+            for name, value in counted.items():
+                seen[compare(family, name, closed(about, name, layers), value, at)] += 1
+    assert seen["exact"] > 400
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_depth_and_edges(families: Program, family: Family) -> None:
+    seen: Counter[str] = Counter()
+    for values in family.parameters():
+        about = subject(families, family, values)
+        for n in LENGTHS:
+            at = f"{values}, n = {n}"
+            depth = brute.depth(family.member(**values), n)
+            seen[compare(family, "depth", closed(about, "depth", n), INF if depth is None else depth, at)] += 1
+            edges = brute.edges(family.members(**values), n)
+            seen[compare(family, "edges", closed(about, "edges", n), edges, at)] += 1
+    assert seen["exact"]
+
+
+def test_layers_below_one(families: Program) -> None:
+    """No layer crosses lag 0 only; where a form would need one layer, it is not used."""
+    for family in FAMILIES:
+        if family.lags is None:
+            continue
+        about = subject(families, family, next(family.parameters()))
+        for name, value in (("reach", 0), ("prefix", 0), ("coverage", 1)):
+            assert closed(about, name, 0) in (value, None)
+            assert closed(about, name, -1) is None
