@@ -85,20 +85,26 @@ class Printer:
 
 
 def by_head(values: tuple[int, ...], style: str, h: str = "h") -> str:
-    """A constant that differs from head to head as a closed form in ``h``: affine where it can be, else piecewise."""
-    step = values[1] - values[0] if len(values) > 1 else 0
-    if all(v == values[0] + i * step for i, v in enumerate(values)):
-        if step == 0:
-            return str(values[0])
-        scaled = h if step == 1 else f"{step} * {h}"
-        return scaled if values[0] == 0 else f"{values[0]} + {scaled}"
+    """A constant that differs from head to head as a closed form in ``h``: affine or periodic, else piecewise."""
+    for period in range(1, len(values) + 1):
+        step = values[1] - values[0] if period > 1 else 0
+        if all(v == values[0] + i % period * step for i, v in enumerate(values)):
+            index = h if period == len(values) else f"{h} % {period}"
+            return _affine(values[0], step, index)
+    if style == "python":
+        return f"{values}[{h}]"
     runs: list[tuple[int, int]] = []
     for i, value in enumerate(values):
         if not runs or runs[-1][1] != value:
             runs.append((i, value))
     text = str(runs[-1][1])
     for (_, value), (end, _) in zip(reversed(runs[:-1]), reversed(runs[1:]), strict=True):
-        text = (
-            f"tl.where({h} < {end}, {value}, {text})" if style == "triton" else f"({value} if {h} < {end} else {text})"
-        )
+        text = f"tl.where({h} < {end}, {value}, {text})"
     return text
+
+
+def _affine(start: int, step: int, index: str) -> str:
+    if step == 0:
+        return str(start)
+    scaled = index if step == 1 else f"{step} * ({index})" if "%" in index else f"{step} * {index}"
+    return scaled if start == 0 else f"{start} + {scaled}"

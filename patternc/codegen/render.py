@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
 from patternc import __version__, resources
+from patternc.codegen.layout import tidy
 from patternc.codegen.views import member_views, part_views
 from patternc.ir.plan import Plan
 
@@ -57,12 +57,3 @@ def render(plan: Plan, values: Mapping[str, int]) -> str:
         )
     )
     return tidy(text)
-
-
-def tidy(text: str) -> str:
-    """Blank lines as a person leaves them: at most two, one within a function, no spaces at the end of a line."""
-    text = "\n".join(line.rstrip() for line in text.splitlines())
-    text = re.sub(r"\n{4,}", "\n\n\n", text)
-    text = re.sub(r"\n{2,}(?=[ ])", "\n\n", text)
-    text = re.sub(r"(:\n)\n+(?= )", r"\1", text)
-    return text.rstrip() + "\n"

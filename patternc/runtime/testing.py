@@ -59,11 +59,35 @@ class Case:
         unknown = set(raw) - set(asdict(Case(()))) | {k for k in raw if not isinstance(k, str)}
         if unknown:
             raise ValueError(f"--case: unknown key `{sorted(unknown)[0]}`")
-        raw["values"] = tuple((str(n), int(v)) for n, v in raw.get("values", ()))
+        for name, value in raw.items():
+            if not _fits(name, value):
+                raise ValueError(f"--case: `{name}` cannot be {value!r}")
+        raw["values"] = tuple((name, value) for name, value in raw.get("values", ()))
         for name in ("lengths", "cu_seqlens"):
             if raw.get(name) is not None:
-                raw[name] = tuple(int(x) for x in raw[name])
+                raw[name] = tuple(raw[name])
         return Case(**raw)
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether a value can be what a case has under this name."""
+
+    def whole(x: Any) -> bool:
+        return isinstance(x, int) and not isinstance(x, bool)
+
+    if name == "values":
+        return isinstance(value, list) and all(
+            isinstance(v, list) and len(v) == 2 and isinstance(v[0], str) and whole(v[1]) for v in value
+        )
+    if name in ("lengths", "cu_seqlens"):
+        return value is None or (isinstance(value, list) and all(map(whole, value)))
+    if name == "dtype":
+        return value in DTYPES
+    if name == "transposed":
+        return isinstance(value, bool)
+    if name == "magnitude":
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return whole(value) and 0 <= value <= 2**31
 
 
 _DEFAULTS = {k: v for k, v in asdict(Case(())).items() if k != "values"}

@@ -1,0 +1,36 @@
+"""The tile sizes of the emitted kernels, from the rule that the emitted file itself holds."""
+
+from __future__ import annotations
+
+import __future__
+
+from collections.abc import Callable
+from functools import cache
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from patternc import resources
+
+_BEGIN, _RULE, _END = "class Tiling(NamedTuple):", "def tiling(", "\n\n\n"
+
+
+def forward_tile(head_dim: int, dtype: str, rows: int) -> tuple[int, int]:
+    """Queries and keys of a tile of a forward kernel whose residue classes have ``rows`` rows."""
+    tile = _rule()("forward", head_dim, dtype, rows=rows)
+    return tile.BLOCK_Q, tile.BLOCK_K
+
+
+@cache
+def _rule() -> Callable[..., Any]:
+    """`tiling` of the template, which is plain Python: run here, so that there is one rule and not two."""
+    text = (resources.folder("templates") / "module" / "launch.py.j2").read_text(encoding="utf-8")
+    start = text.index(_BEGIN)
+    source = text[start : text.index(_END, text.index(_RULE, start))]
+    names: dict[str, Any] = {
+        "NamedTuple": NamedTuple,
+        "torch": SimpleNamespace(float32="float32"),
+        "INTERPRETED": False,
+        "MAX_TOKENS": 1 << 30,
+    }
+    exec(compile(source, "launch.py.j2", "exec", flags=__future__.annotations.compiler_flag), names)
+    return names["tiling"]
