@@ -19,7 +19,7 @@ demo: .venv/installed
 	@echo "== prove: how far information travels"
 	$(BIN)/patternc prove examples/pi_attention.pat
 	@echo "== test: the kernels against dense attention"
-	$(BIN)/patternc test examples/pi_attention.pat --examples 10
+	$(BIN)/patternc test examples/pi_attention.pat --examples 5
 	@echo "demo: all of it works; the kernels are in build/pi_attention.py"
 
 test: .venv/installed

@@ -217,8 +217,14 @@ def run_case(pattern: Pattern, case: Case, device: str, launches: Counter[str] |
     for name, mine, twice, theirs, truth in zip(names, got, again, eager, exact, strict=False):
         if not torch.equal(mine, twice) and not (torch.isnan(mine) & torch.isnan(twice)).any():
             raise CaseFailureError(f"{name}: two runs differ")
-        margins[name] = _margin(name, mine, theirs, truth, _terms(name, case, leaves, gradient))
+        margins[name] = _margin(name, mine, theirs, truth, _terms(name, case, leaves, gradient), _scores(case, leaves))
     return margins
+
+
+def _scores(case: Case, leaves: list[torch.Tensor]) -> float:
+    """A bound of the scores, from 1 up: a unit of a score's last place is a relative error of its probability."""
+    q, k = (x.detach().double() for x in leaves[:2])
+    return max(1.0, float(q.norm(dim=-1).max() * k.norm(dim=-1).max()) * case.head_dim**-0.5)
 
 
 def _terms(name: str, case: Case, leaves: list[torch.Tensor], gradient: torch.Tensor) -> float:
@@ -228,10 +234,16 @@ def _terms(name: str, case: Case, leaves: list[torch.Tensor], gradient: torch.Te
     other = {"gradient of q": k, "gradient of k": q}.get(name)
     if other is not None:
         return product * float(other.abs().max()) * case.head_dim**-0.5
-    return product if name == "gradient of gate" else 0.0
+    if name == "gradient of gate":
+        # It is dO . O, and O is kept in the dtype of the inputs: D independent roundings.
+        share = torch.finfo(DTYPES[case.dtype]).eps / torch.finfo(torch.float32).eps
+        return product * max(1.0, share * case.head_dim**-0.5)
+    return 0.0
 
 
-def _margin(name: str, mine: torch.Tensor, eager: torch.Tensor, truth: torch.Tensor, terms: float) -> float:
+def _margin(
+    name: str, mine: torch.Tensor, eager: torch.Tensor, truth: torch.Tensor, terms: float, scores: float
+) -> float:
     """The error as a share of what is allowed; more than 1 raises `CaseFailureError`."""
     truth = truth.detach()
     if not torch.equal(torch.isinf(mine), torch.isinf(truth)):
@@ -246,8 +258,9 @@ def _margin(name: str, mine: torch.Tensor, eager: torch.Tensor, truth: torch.Ten
     # A log-sum-exp is a largest score plus a logarithm; where they cancel, its unit is still that of the larger one.
     size = truth.abs().clamp_min(1.0) if name == "log-sum-exp" else truth.abs()
     error, theirs = (mine - truth).abs(), (eager - truth).abs().nan_to_num(nan=0.0)
-    # Sums run in float32, so terms that cancel leave a unit of that, where an eager run may cancel exactly.
-    sums = torch.finfo(torch.float32).eps * max(float(size.max()), terms)
+    # Scores and sums are float32: a score's last place moves its probability, and terms that cancel leave a unit,
+    # where an eager run may cancel exactly.
+    sums = torch.finfo(torch.float32).eps * max(float(size.max()) * scores, terms)
     shares = [
         ("mean", error.mean(), MEAN_FACTOR * theirs.mean() + unit * size.mean() + sums),
         ("largest", error.max(), MAX_FACTOR * theirs.max() + unit * size.max() + sums),
