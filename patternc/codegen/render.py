@@ -44,6 +44,7 @@ def render(plan: Plan, values: Mapping[str, int]) -> str:
             by_head=plan.heads is not None,
             branches=len(plan.branches),
             gated=len(plan.branches) > 1,
+            ragged=any(g.branches < len(plan.branches) for g in plan.groups),
             fused=any(p.fuses for p in parts),
             others_arguments="".join(f"out_{b}_ptr, " for b in range(len(plan.branches) - 1))
             + "weight_ptr, fused_ptr, ",

@@ -10,6 +10,7 @@ import numpy as np
 
 from patternc.ir.expr import LIMIT, Arith, Bool, Compare, Expr, ExprError, Int, Logic, Sym
 from patternc.ir.plan import PerHead
+from patternc.lowering.emptiness import Holds
 
 _COMPARE = {
     "==": np.equal,
@@ -57,6 +58,8 @@ def _value(expr: Expr, values: Mapping[str, Any], head: int) -> Any:
             return np.logical_not(_value(args[0], values, head))
         case Logic(op, args):
             return _joined(op, args, values, head)
+        case Holds():
+            return _value(expr.test(), values, head)
         case Arith("neg", args):
             return -_value(args[0], values, head)
         case Arith("abs", args):
@@ -87,11 +90,14 @@ def _joined(op: str, args: tuple[Expr, ...], values: Mapping[str, Any], head: in
             return decides
         shape = np.shape(part)
         found[shape] = join(found[shape], part) if shape in found else part
-    return reduce(join, (found[shape] for shape in sorted(found, key=lambda s: int(np.prod(s))) if shape != ()), found[()])
+    small_first = sorted(found, key=lambda shape: int(np.prod(shape)) if shape else 0)
+    return reduce(join, (found[shape] for shape in small_first))
 
 
 def _fits(expr: Expr, sizes: Mapping[str, int], limit: int = LIMIT) -> bool:
     """Whether no number in ``expr`` can reach ``limit``."""
+    if isinstance(expr, Holds):
+        expr = expr.test()
     if isinstance(expr, Compare | Logic):
         return all(_fits(child, sizes, limit) for child in expr.children())
     return isinstance(expr, Bool) or _magnitude(expr, sizes) < limit

@@ -1,26 +1,21 @@
-"""What a pattern costs at one length: live pairs, the pairs that the kernels' tiles compute, FLOPs, bytes, and a floor.
+"""What a pattern costs at one length: live pairs, the pairs that the kernels' tiles compute, FLOPs, bytes.
 
-Counts are exact, for the forward pass and one sequence.  A tile is counted as the kernels visit it: whole, though part
-of it is masked.  Documents come at run time; here the sequence is one.
+Counts are exact, for the forward pass and one sequence of as many queries as keys.  A tile is counted as the kernels
+visit it: whole, though part of it is masked.  Documents come at run time; here the sequence is one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
-from patternc.ir.expr import Expr
 from patternc.ir.instantiate import Instance
-from patternc.ir.plan import Kind
-from patternc.ir.relation import Complement, KeyMod, LagMod, Relation, intersection, union
-from patternc.lowering.arrays import evaluate
-from patternc.lowering.closed_forms import key_bounds, live_queries
-from patternc.lowering.schedule import Scheduled, schedule
-from patternc.lowering.scan import counted, one_document
-from patternc.lowering.terms import Term, number
+from patternc.ir.plan import Kind, Part, PerHead, Plan
+from patternc.ir.relation import Complement, Relation, intersection, union
+from patternc.lowering.scan import counted
+from patternc.lowering.schedule import Scheduled, lower, schedule
+from patternc.lowering.terms import number
+from patternc.lowering.visits import visited_tiles
 from patternc.lowering.words import term_words, why
 
 BLOCK = 128
@@ -30,13 +25,6 @@ FLOPS_A_PAIR = 4
 BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
 
 
-def tile_sizes(head_dim: int, dtype: str) -> tuple[int, int]:
-    """Queries and keys of a tile of the forward kernels: the rule of the emitted file's `tiling`."""
-    if head_dim > 128:
-        return (32, 16) if dtype == "float32" else (64, 32)
-    return (32, 32) if dtype == "float32" else (64, 64)
-
-
 @dataclass(frozen=True)
 class Work:
     """One part of one head's softmax: its schedule, the reason for it, and pairs and tiles at one length."""
@@ -44,14 +32,20 @@ class Work:
     kind: Kind
     terms: str
     why: str
-    live: int
-    computed: int
+    tile: tuple[int, int]
+    """Queries and keys of a tile."""
     tiles: int
+    live: int
+
+    @property
+    def computed(self) -> int:
+        """The pairs of all visited tiles."""
+        return self.tiles * self.tile[0] * self.tile[1]
 
 
 @dataclass(frozen=True)
 class PartCost:
-    """One part for all heads that have it; ``works`` has one entry a head."""
+    """One part of the plan; ``works`` has one entry for each of its heads."""
 
     branch: int
     heads: tuple[int, ...]
@@ -76,7 +70,7 @@ class PartCost:
     @property
     def alike(self) -> bool:
         """Whether all heads do the same."""
-        return len(set(self.works)) == 1
+        return len({(w.terms, w.why) for w in self.works}) == 1
 
 
 @dataclass(frozen=True)
@@ -89,7 +83,6 @@ class Cost:
     branches: int
     head_dim: int
     dtype: str
-    tile: tuple[int, int]
     parts: tuple[PartCost, ...]
     block_sparse: int
     """The pairs of the blocks of 128 x 128 that hold a live pair."""
@@ -112,7 +105,7 @@ class Cost:
 
     @property
     def bytes(self) -> int:
-        """Queries, keys and values read once, the output written once."""
+        """Queries, keys and values read once, the output written once, as many key heads as query heads."""
         return 4 * self.heads * self.n * self.head_dim * BYTES[self.dtype]
 
     def flops(self, pairs: int) -> int:
@@ -123,25 +116,29 @@ class Cost:
 def cost(
     instance: Instance,
     n: int,
+    tiling: Callable[[int], tuple[int, int]],
     heads: int | None = None,
     head_dim: int = 128,
     dtype: str = "bfloat16",
     progress: Callable[[], None] = lambda: None,
 ) -> Cost:
-    """The cost of a pattern.  ``progress`` is called after every distinct softmax.
+    """The cost of a pattern.  ``tiling`` gives the queries and keys of a tile where residue classes have so many rows.
 
-    Raises `InstantiationError` for a head count that the pattern does not take, and `TooLongError` where a condition
-    has no closed form and the sequence is too long to look at its pairs one by one.
+    ``progress`` is called after every distinct softmax.  Raises `InstantiationError` for a head count that the pattern
+    does not take, and `TooLongError` where a condition has no closed form and the sequence is too long to look at its
+    pairs one by one.
     """
-    heads = instance.default_heads() if heads is None else heads
+    plan = lower(instance, heads)
+    heads = plan.heads or heads or instance.default_heads()
     rows = [head.branches for head in instance.heads(heads)]
-    tile = tile_sizes(head_dim, dtype)
     works: dict[Relation, tuple[Work, ...]] = {}
     blocks: dict[Relation, int] = {}
-    for relation in dict.fromkeys(branch for row in rows for branch in row):
-        works[relation] = tuple(_work(relation, n, tile))
-        blocks[relation] = counted(relation, n, [(BLOCK, BLOCK)]).tiles[0] * BLOCK**2
-        progress()
+    for b in range(instance.branches):
+        for h, row in enumerate(rows):
+            if row[b] not in works:
+                works[row[b]] = tuple(_works(row[b], plan, b, h, n, tiling))
+                blocks[row[b]] = counted(row[b], n, [(BLOCK, BLOCK)]).tiles[0] * BLOCK**2
+                progress()
     return Cost(
         name=instance.name,
         n=n,
@@ -149,90 +146,64 @@ def cost(
         branches=instance.branches,
         head_dim=head_dim,
         dtype=dtype,
-        tile=tile,
-        parts=tuple(_parts(rows, works)),
+        parts=tuple(_parts(plan, rows, works)),
         block_sparse=sum(blocks[branch] for row in rows for branch in row),
     )
 
 
-def _parts(rows: list[tuple[Relation, ...]], works: dict[Relation, tuple[Work, ...]]) -> Iterator[PartCost]:
-    """The parts of each branch in launch order, heads with the same kind of part together."""
-    for branch in range(len(rows[0])):
-        grouped: dict[tuple[int, Kind, str], list[tuple[int, Work]]] = {}
-        for head, row in enumerate(rows):
-            for step, work in enumerate(works[row[branch]]):
-                # A band of one head is not the band of another that has fewer terms.
-                grouped.setdefault((step, work.kind, _shape(work.terms)), []).append((head, work))
-        for members in grouped.values():
-            yield PartCost(branch, tuple(h for h, _ in members), tuple(w for _, w in members))
+def distinct_softmaxes(instance: Instance, heads: int | None) -> int:
+    """How many different softmaxes `cost` looks at."""
+    return len({branch for head in instance.heads(heads or instance.default_heads()) for branch in head.branches})
 
 
-def _shape(text: str) -> str:
-    """A text without its numbers."""
-    return "".join(c for c in text if not c.isdigit())
+def _parts(plan: Plan, rows: list[tuple[Relation, ...]], works: dict[Relation, tuple[Work, ...]]) -> Iterator[PartCost]:
+    """The plan's parts with what each of their heads does in them."""
+    for b, branch in enumerate(plan.branches):
+        done = [0] * len(rows)
+        for part in branch.parts:
+            held = part.heads or tuple(range(len(rows)))
+            mine: list[Work] = []
+            for h in held:
+                mine.append(works[rows[h][b]][done[h]])
+                done[h] += 1
+            if not part.below_zero:
+                yield PartCost(b, held, tuple(mine))
 
 
-def _work(relation: Relation, n: int, tile: tuple[int, int]) -> Iterator[Work]:
-    for scheduled in schedule(relation):
-        if scheduled.kind == "blocks":
-            found = counted(_relation_of(scheduled), n, [tile])
-            live, tiles = found.pairs, found.tiles[0]
+def _works(
+    relation: Relation, plan: Plan, branch: int, head: int, n: int, tiling: Callable[[int], tuple[int, int]]
+) -> Iterator[Work]:
+    """What one head does, part by part in launch order."""
+    parts = [p for p in plan.branches[branch].parts if p.heads is None or head in p.heads]
+    for scheduled, part in zip(schedule(relation), parts, strict=True):
+        tile = tiling(-(-n // _least_period(part)))
+        held = _relation_of(scheduled)
+        if part.kind == "blocks":
+            found = (0, 0) if part.below_zero else _blocks(held, n, tile)
         else:
-            live = counted(_relation_of(scheduled), n).pairs
-            tiles = sum(_visited(scheduled, term, n, tile) for term in scheduled.terms)
+            found = counted(held, n).pairs, visited_tiles(part, head, n, tile)
         yield Work(
-            kind=scheduled.kind,
+            kind=part.kind,
             terms=" or ".join(term_words(t) for t in scheduled.terms),
             why=why(scheduled),
-            live=live,
-            computed=tiles * tile[0] * tile[1],
-            tiles=tiles,
+            tile=tile,
+            tiles=found[1],
+            live=found[0],
         )
+
+
+def _blocks(relation: Relation, n: int, tile: tuple[int, int]) -> tuple[int, int]:
+    found = counted(relation, n, [tile])
+    return found.pairs, found.tiles[0]
+
+
+def _least_period(part: Part) -> int:
+    if isinstance(part.period, PerHead):
+        return min(part.period.values)
+    return number(part.period) or 1
 
 
 def _relation_of(scheduled: Scheduled) -> Relation:
     """The pairs of a part."""
     others = tuple(Complement(intersection(*t.parts())) for t in scheduled.but)
     return union(*(intersection(*t.parts(), *others) for t in scheduled.terms))
-
-
-def _visited(scheduled: Scheduled, term: Term, n: int, tile: tuple[int, int]) -> int:
-    """The tiles that the kernel visits for a term, from the closed bounds that it computes them from."""
-    granted = scheduled.granted[scheduled.terms.index(term)]
-    kept = tuple(a for a in term.parts() if a != granted)
-    period = number(granted.period) or 1 if isinstance(granted, LagMod) else 1
-    first, last = _query_tiles(n, period, tile[0])
-    values = {**one_document(n), ".first_q": first, ".last_q": last}
-    lo, hi = (_bound(e, values, first) for e in key_bounds(kept))
-    if isinstance(granted, LagMod):
-        phase = number(granted.phase) or 0
-        lo = lo + (first - phase - lo) % period
-        count = np.maximum(hi - lo + period, 0) // period
-    elif isinstance(granted, KeyMod):
-        count = np.maximum(_columns_before(hi + 1, granted) - _columns_before(lo, granted), 0)
-    else:
-        count = np.maximum(hi - lo + 1, 0)
-    count = np.where(_bound(live_queries(kept), values, first), count, 0)
-    return int(np.sum(-(-count // tile[1])))
-
-
-def _bound(expr: Expr, values: dict[str, Any], like: Any) -> Any:
-    return np.broadcast_to(evaluate(expr, values), like.shape)
-
-
-def _query_tiles(n: int, period: int, block: int) -> tuple[Any, Any]:
-    """The first and last query of every tile, residue class by residue class."""
-    residues = np.arange(min(period, n))[:, None]
-    first = (residues + period * block * np.arange(-(-n // (period * block)))[None, :]).ravel()
-    first = first[first < n]
-    last = first + np.minimum((n - 1 - first) // period, block - 1) * period
-    return first, last
-
-
-def _columns_before(position: Any, columns: KeyMod) -> Any:
-    """How many columns lie before a position, counted from the first of all."""
-    period, phase, width = (number(e) or 0 for e in (columns.period, columns.phase, columns.width))
-    start = phase - period if phase + width > period else phase
-    return (position - start) // period * width + np.minimum((position - start) % period, width)
-
-

@@ -1,13 +1,13 @@
 """Whether a tile holds a live pair, in closed form and exactly, for the terms where a closed form is known.
 
 A tile is a rectangle of consecutive queries and keys, given by the positions of its first and last ones.  In a
-rectangle of queries ``q0 .. q1`` and keys ``k0 .. k1`` every lag from ``q0 - k1`` to ``q1 - k0`` occurs, and a key meets
-a query of a lag interval exactly where the two intervals meet: that is all that the tests below rest on.
+rectangle of queries ``q0 .. q1`` and keys ``k0 .. k1`` every lag from ``q0 - k1`` to ``q1 - k0`` occurs, and a key
+sees a query of a lag interval exactly where the two intervals meet: that is all that the tests below rest on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from patternc.ir.expr import (
@@ -34,6 +34,7 @@ from patternc.ir.relation import (
     Complement,
     KeyMod,
     KeyRange,
+    Lag,
     LagMod,
     QueryMod,
     QueryRange,
@@ -66,6 +67,31 @@ class _Tile:
         return conjunction((_ordered(self.q0, self.q1), _ordered(self.k0, self.k1)))
 
 
+@dataclass(frozen=True)
+class Holds(Expr):
+    """Whether ``first .. last`` holds a number x with ``(x - phase) mod period < width``."""
+
+    first: Expr
+    last: Expr
+    period: Expr
+    phase: Expr
+    width: Expr
+
+    def children(self) -> tuple[Expr, ...]:
+        return (self.first, self.last, self.period, self.phase, self.width)
+
+    def test(self) -> Expr:
+        """The same in comparisons."""
+        residue = arith("%", sub(self.first, self.phase), self.period)
+        following = sub(add(self.first, self.period), residue)
+        within = disjunction((compare("<", residue, self.width), compare("<=", following, self.last)))
+        return conjunction((compare("<=", self.first, self.last), within, compare(">", self.width, Int(0))))
+
+
+def _holds(first: Expr, last: Expr, mod: LagMod | KeyMod | QueryMod) -> Expr:
+    return Holds(first, last, mod.period, mod.phase, mod.width)
+
+
 def _clipped(first: Expr, last: Expr, lo: Expr | None, hi: Expr | None) -> tuple[Expr, Expr]:
     return first if lo is None else maximum(first, lo), last if hi is None else minimum(last, hi)
 
@@ -78,10 +104,19 @@ def _ordered(first: Expr, last: Expr) -> Expr:
 def some_pair(relation: Relation, size: int) -> Expr | None:
     """Whether a tile of at most ``size`` queries and keys holds a pair of ``relation``; None without a closed form."""
     try:
-        tests = [some(term, size) for term in terms(relation)]
+        tests = [some(term, size) for term in sequence_terms(relation)]
     except TooManyTermsError:
         return None
     return None if any(t is None for t in tests) else disjunction(t for t in tests if t is not None)
+
+
+def sequence_terms(relation: Relation) -> tuple[Term, ...]:
+    """The terms that speak of positions from 0 on.  Raises `TooManyTermsError`."""
+
+    def below(term: Term) -> bool:
+        return any(isinstance(a, QueryRange) and (number(a.hi) or 0) < 0 for a in term.atoms if not a.document)
+
+    return tuple(t for t in terms(relation) if not below(t))
 
 
 def every_pair(relation: Relation, size: int) -> Expr | None:
@@ -92,12 +127,14 @@ def every_pair(relation: Relation, size: int) -> Expr | None:
 
 def some(term: Term, size: int) -> Expr | None:
     """Whether a tile of at most ``size`` queries and keys holds a pair of ``term``; None without a closed form."""
-    known = (KeyRange, QueryRange, LagMod, KeyMod, QueryMod, ChunkLag)
+    known = (Lag, KeyRange, QueryRange, LagMod, KeyMod, QueryMod, ChunkLag)
     if any(a.document or not isinstance(a, known) for a in term.atoms):
         return None
-    tile = _Tile()
+    tile, bounds = _Tile(), term.lag
     for atom in term.atoms:
         match atom:
+            case Lag(_, lo, hi):
+                bounds = Lag(lo=_tighter(maximum, bounds.lo, lo), hi=_tighter(minimum, bounds.hi, hi))
             case KeyRange(_, lo, hi):
                 tile = tile.keys(lo, hi)
             case QueryRange(_, lo, hi):
@@ -106,24 +143,32 @@ def some(term: Term, size: int) -> Expr | None:
                 pass
     chunks = [a for a in term.atoms if isinstance(a, ChunkLag)]
     mods = tuple(a for a in term.atoms if isinstance(a, LagMod | KeyMod | QueryMod))
-    if len(chunks) == 1 and not mods and (simple := _chunk_and_lag(tile, term, chunks[0])) is not None:
+    if len(chunks) == 1 and not mods and (simple := _chunk_and_lag(tile, bounds, chunks[0])) is not None:
         return simple
     if len(chunks) > MAX_CHUNKS or any((number(c.size) or 0) < size for c in chunks):
         return None
-    return _within_chunks(tile, term, chunks, mods)
+    found = _within_chunks(tile, bounds, chunks, mods)
+    if found is None or bounds.lo is None or bounds.hi is None:
+        return found
+    # Bounds that hold n may leave nothing between them.
+    return conjunction((compare("<=", bounds.lo, bounds.hi), found))
 
 
-def _within_chunks(tile: _Tile, term: Term, chunks: Sequence[ChunkLag], mods: tuple[Atom, ...]) -> Expr | None:
+def _tighter(pick: Callable[..., Expr], a: Expr | None, b: Expr | None) -> Expr | None:
+    return pick(*(e for e in (a, b) if e is not None)) if (a, b) != (None, None) else None
+
+
+def _within_chunks(tile: _Tile, lag: Lag, chunks: Sequence[ChunkLag], mods: tuple[Atom, ...]) -> Expr | None:
     """The tile cut at the borders of chunks, of which each side has one at most."""
     if not chunks:
-        return _without_chunks(tile, term, mods)
+        return _without_chunks(tile, lag, mods)
     chunk, *rest = chunks
     cases: list[Expr] = []
     for q in (tile.q0, tile.q1):
         for k in (tile.k0, tile.k1):
             of_q, of_k = arith("//", q, chunk.size), arith("//", k, chunk.size)
             piece = tile.queries(*_span(of_q, chunk.size)).keys(*_span(of_k, chunk.size))
-            inner = _within_chunks(piece, term, rest, mods)
+            inner = _within_chunks(piece, lag, rest, mods)
             if inner is None:
                 return None
             cases.append(conjunction((_within(sub(of_q, of_k), sub(of_q, of_k), chunk.lo, chunk.hi), inner)))
@@ -141,15 +186,15 @@ def _within(least: Expr, greatest: Expr, lo: Expr | None, hi: Expr | None) -> Ex
     return conjunction((above, TRUE if hi is None else compare("<=", least, hi)))
 
 
-def _chunk_and_lag(tile: _Tile, term: Term, chunk: ChunkLag) -> Expr | None:
+def _chunk_and_lag(tile: _Tile, lag: Lag, chunk: ChunkLag) -> Expr | None:
     """Bounds of the chunk distance and of the lag together: each may be tested by itself where one implies the other.
 
     Lags from ``c * size`` up imply chunk distances from c up, lags to ``c * size`` chunk distances to c; a chunk
     distance to c implies lags below ``(c + 1) * size``, and from c lags above ``(c - 1) * size``.
     """
     size, c_lo, c_hi = number(chunk.size), number(chunk.lo), number(chunk.hi)
-    lo, hi = number(term.lag.lo), number(term.lag.hi)
-    if size is None or (chunk.lo, term.lag.lo) != (_int(c_lo), _int(lo)):
+    lo, hi = number(lag.lo), number(lag.hi)
+    if size is None or (chunk.lo, chunk.hi, lag.lo, lag.hi) != (_int(c_lo), _int(c_hi), _int(lo), _int(hi)):
         return None
     if c_lo is not None and lo is not None and lo >= c_lo * size:
         c_lo = None
@@ -186,8 +231,8 @@ def _int(value: int | None) -> Expr | None:
     return None if value is None else Int(value)
 
 
-def _without_chunks(tile: _Tile, term: Term, mods: tuple[Atom, ...]) -> Expr | None:
-    lo, hi = term.lag.lo, term.lag.hi
+def _without_chunks(tile: _Tile, lag: Lag, mods: tuple[Atom, ...]) -> Expr | None:
+    lo, hi = lag.lo, lag.hi
     by_lag = [m for m in mods if isinstance(m, LagMod)]
     by_key = [m for m in mods if isinstance(m, KeyMod)]
     by_query = [m for m in mods if isinstance(m, QueryMod)]
@@ -195,33 +240,25 @@ def _without_chunks(tile: _Tile, term: Term, mods: tuple[Atom, ...]) -> Expr | N
         return None
     if by_lag:
         lags = _clipped(sub(tile.q0, tile.k1), sub(tile.q1, tile.k0), lo, hi)
-        return conjunction((tile.there, _member(*lags, by_lag[0])))
+        return conjunction((tile.there, _holds(*lags, by_lag[0])))
     if not by_key and not by_query:
         return conjunction((tile.there, _within(sub(tile.q0, tile.k1), sub(tile.q1, tile.k0), lo, hi)))
     if by_key and by_query and (lo is not None or hi is not None):
         return _ends(tile, lo, hi, by_key[0], by_query[0])
     if by_key and by_query:
-        return conjunction((_member(tile.k0, tile.k1, by_key[0]), _member(tile.q0, tile.q1, by_query[0])))
+        return conjunction((_holds(tile.k0, tile.k1, by_key[0]), _holds(tile.q0, tile.q1, by_query[0])))
     if by_key:
         low, high = None if hi is None else sub(tile.q0, hi), None if lo is None else sub(tile.q1, lo)
-        return conjunction((tile.there, _member(*_clipped(tile.k0, tile.k1, low, high), by_key[0])))
+        return conjunction((tile.there, _holds(*_clipped(tile.k0, tile.k1, low, high), by_key[0])))
     low, high = None if lo is None else add(tile.k0, lo), None if hi is None else add(tile.k1, hi)
-    return conjunction((tile.there, _member(*_clipped(tile.q0, tile.q1, low, high), by_query[0])))
-
-
-def _member(first: Expr, last: Expr, mod: LagMod | KeyMod | QueryMod) -> Expr:
-    """Whether ``first .. last`` holds a number x with ``(x - phase) mod period < width``."""
-    residue = arith("%", sub(first, mod.phase), mod.period)
-    following = sub(add(first, mod.period), residue)
-    there = disjunction((compare("<", residue, mod.width), compare("<=", following, last)))
-    return conjunction((_ordered(first, last), there, compare(">", mod.width, Int(0))))
+    return conjunction((tile.there, _holds(*_clipped(tile.q0, tile.q1, low, high), by_query[0])))
 
 
 def _ends(tile: _Tile, lo: Expr | None, hi: Expr | None, keys: KeyMod, queries: QueryMod) -> Expr | None:
     """A lag bound on one side only: the extreme members of the two residues decide."""
     if (lo is not None and hi is not None) or number(keys.width) is None or number(queries.width) is None:
         return None
-    there = conjunction((_member(tile.k0, tile.k1, keys), _member(tile.q0, tile.q1, queries)))
+    there = conjunction((_holds(tile.k0, tile.k1, keys), _holds(tile.q0, tile.q1, queries)))
     if lo is not None:
         return conjunction((there, compare(">=", sub(_last(tile.q1, queries), _first(tile.k0, keys)), lo)))
     if hi is not None:

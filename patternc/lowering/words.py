@@ -26,7 +26,7 @@ def term_words(term: Term) -> str:
 
 def atom_words(atom: Atom) -> str:
     """The pairs of an atom."""
-    text = _words(atom)
+    text = _words(atom).replace("0 - n", "-n")
     return f"{text}, counted within the document" if atom.document else text
 
 
