@@ -82,7 +82,7 @@ causal pattern window_and_some_skips(k = 128, p = 4096, hops = 1) {
 
 causal pattern neighbourhood(w = 128, p = 4096, skips = 1) {
     require p > w
-    attend window(w) | where(0 <= d <= skips * p + w and d % p <= w)
+    attend where(0 <= d <= skips * p + w and d % p <= w)
 }
 
 # Skips in the layers 2, 3, 5, 9, 17, ... only (counted from 1): as many as the paper's logarithm.

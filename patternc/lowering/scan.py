@@ -50,7 +50,7 @@ def counted(relation: Relation, n: int, sizes: Sequence[tuple[int, int]] = ()) -
     Raises `TooLongError`.
     """
     relation = _possible(relation, n)
-    pairs = _pairs_in_closed_form(relation, n)
+    pairs = pairs_in_closed_form(relation, n)
     tiles = [_tiles_in_closed_form(relation, n, *size) for size in sizes]
     if pairs is None or None in tiles:
         found_pairs, found_tiles = _scanned(relation, n, sizes)
@@ -66,7 +66,8 @@ def _possible(relation: Relation, n: int) -> Relation:
     return NOTHING if shape_of(relation, n) == NONE else relation
 
 
-def _pairs_in_closed_form(relation: Relation, n: int) -> int | None:
+def pairs_in_closed_form(relation: Relation, n: int) -> int | None:
+    """How many pairs are live, where that need not be counted on the rows."""
     slow = any(isinstance(a, Condition) for a in atoms(relation)) and n <= MAX_SCANNED
     if slow or (any(isinstance(a, KeyMod | QueryMod) for a in atoms(relation)) and n <= MAX_BIT_ROWS):
         return None  # residues of keys and queries are taken one by one there, which takes longer than the rows do

@@ -1,0 +1,98 @@
+"""Emitted kernels with one bound moved, which the tests must notice."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+KERNELS = ("_forward", "_backward_q", "_backward_kv")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """``what`` was changed, in which kernel, and the text with it."""
+
+    kernel: str
+    what: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.kernel}: {self.what}"
+
+
+def mutants(text: str, period: int = 1) -> Iterator[Mutant]:
+    """Every bound of the emitted kernels moved by one; ``period`` is how far apart the lags of a residue class lie.
+
+    Ranges of keys and queries lose their first or last one, masks gain and lose a lag, a key or a query, tests for
+    full tiles pass one tile too many, phases and columns move.
+    """
+    tree = ast.parse(text)
+    for function in tree.body:
+        if not isinstance(function, ast.FunctionDef) or not function.name.endswith(KERNELS):
+            continue
+        for node in list(ast.walk(function)):
+            for what, change in _changes(node, period):
+                before = copy.copy(node.__dict__)
+                change(node)
+                ast.fix_missing_locations(tree)
+                shown = ast.unparse(node).split("\n")[0]
+                yield Mutant(function.name, f"{what}: {shown}", ast.unparse(tree))
+                node.__dict__.clear()
+                node.__dict__.update(before)
+
+
+def _plus(value: ast.expr, by: int) -> ast.expr:
+    return ast.BinOp(value, ast.Add() if by > 0 else ast.Sub(), ast.Constant(abs(by)))
+
+
+def _changes(node: ast.AST, period: int) -> Iterator[tuple[str, object]]:
+    """What can be changed at a node, and how."""
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        name = node.targets[0].id
+        if name.startswith("lo_"):
+            yield "first one left out", _value(+1)
+        elif name.startswith("hi_"):
+            yield "last one left out", _value(-1)
+        elif name.startswith("count_"):
+            yield "one too few", _value(-1)
+        elif name == "k_at" and "column" in ast.unparse(node.value):
+            yield "columns moved", _value(+1)
+        elif name in ("key_valid", "row_valid") and len(list(_comparisons(node.value))) == 1:
+            yield from _moved(node, "value", "the last one masked", -1)
+        elif name == "live":
+            yield from _moved(node, "value", "mask narrower", -1)
+            yield from _moved(node, "value", "mask wider", period)
+    elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) and node.target.id.startswith("lo_"):
+        yield "phase moved", _value(+1)
+    elif isinstance(node, ast.If) and "whole" in ast.unparse(node.test):
+        yield from _moved(node, "test", "full too early", period)
+
+
+def _value(by: int) -> object:
+    def change(node: ast.Assign) -> None:
+        node.value = _plus(node.value, by)
+
+    return change
+
+
+def _comparisons(expr: ast.expr) -> Iterator[ast.Compare]:
+    for node in ast.walk(expr):
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.LtE | ast.GtE | ast.Lt | ast.Gt):
+            yield node
+
+
+def _moved(node: ast.AST, field: str, what: str, by: int) -> Iterator[tuple[str, object]]:
+    """Each comparison of an expression let through ``by`` more, one at a time."""
+    count = len(list(_comparisons(getattr(node, field))))
+    for i in range(count):
+
+        def change(node: ast.AST, i: int = i) -> None:
+            expr = copy.deepcopy(getattr(node, field))
+            compare = list(_comparisons(expr))[i]
+            upper = isinstance(compare.ops[0], ast.LtE | ast.Lt)
+            compare.comparators[0] = _plus(compare.comparators[0], by if upper else -by)
+            setattr(node, field, expr)
+
+        yield what, change

@@ -1,0 +1,152 @@
+"""Data flows one way: which part of the package may import which, and what a command may load."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "patternc"
+EXAMPLES = sorted((ROOT / "examples").glob("*.pat"))
+
+LAYERS: tuple[frozenset[str], ...] = (
+    frozenset({"source", "diagnostics", "config", "resources", "files"}),
+    frozenset({"ir"}),
+    frozenset({"primitives"}),
+    frozenset({"frontend", "analysis"}),
+    frozenset({"lowering"}),
+    frozenset({"codegen"}),
+    frozenset({"runtime"}),
+    frozenset({"driver"}),
+    frozenset({"pattern", "nn"}),
+    frozenset({"runtime.testing", "runtime.bench", "view"}),
+    frozenset({"cli"}),
+)
+"""From the bottom to the top.  A part imports from below it, and the lowest parts from each other too; what a file
+imports for its types only does not count."""
+HEAVY = ("torch", "triton")
+MAY_ASK_TORCH = ("patternc.cli.test",)
+"""Commands that ask torch for a device, inside their function."""
+SLOW = ("sympy", "islpy", "matplotlib", "numpy", "hypothesis", "jinja2")
+SECONDS = 1.0
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+MODULES = [p for p in FILES if p.relative_to(PACKAGE).parts[0] not in ("__init__.py", "__main__.py", "_data")]
+
+
+def part(module: str) -> str:
+    """The part of the package that a module belongs to: ``patternc.ir.expr`` to `ir`."""
+    names = module.split(".")[1:]
+    longer = ".".join(names[:2])
+    return longer if any(longer in layer for layer in LAYERS) else names[0]
+
+
+def height(name: str) -> int:
+    return next(i for i, layer in enumerate(LAYERS) if name in layer)
+
+
+def module_of(path: Path) -> str:
+    return ".".join(("patternc", *path.relative_to(PACKAGE).with_suffix("").parts))
+
+
+def imports(node: ast.AST, types: bool = True) -> Iterator[str]:
+    """The modules that a file imports, functions' own imports too; without ``types``, not those for types only."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test) and not types:
+            for other in child.orelse:
+                yield from imports(other, types)
+            continue
+        if isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, "imports are absolute"
+            module = child.module or ""
+            yield from (f"patternc.{a.name}" for a in child.names) if module == "patternc" else (module,)
+        yield from imports(child, types)
+
+
+def _outer(module: ast.Module) -> list[ast.stmt]:
+    """A module without its functions."""
+    return [s for s in module.body if not isinstance(s, ast.FunctionDef)]
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_of)
+def test_imports_go_downwards(path: Path) -> None:
+    own = part(module_of(path))
+    for module in imports(tree(path), types=False):
+        if not module.startswith("patternc."):
+            continue
+        other = part(module)
+        if other == own or other.startswith("__"):
+            continue
+        assert any(other in layer for layer in LAYERS), f"{module_of(path)} imports {module}, which has no place"
+        below = height(other) < height(own) or height(other) == height(own) == 0
+        assert below, f"{module_of(path)} imports {module}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_of)
+def test_torch_is_imported_in_the_runtime_only(path: Path) -> None:
+    if not part(module_of(path)).startswith("runtime"):
+        everything = tree(path) if module_of(path) not in MAY_ASK_TORCH else ast.Module(_outer(tree(path)), [])
+        heavy = {m for m in imports(everything, types=False) if m.split(".")[0] in HEAVY}
+        assert not heavy, f"{module_of(path)} imports {heavy}"
+
+
+def test_every_part_has_its_place() -> None:
+    known = frozenset().union(*LAYERS)
+    assert {part(module_of(p)) for p in MODULES} <= known
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_modules_say_what_they_are_for(path: Path) -> None:
+    assert ast.get_docstring(tree(path)), f"{module_of(path)} has no docstring"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_of)
+def test_files_stay_readable(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 450
+
+
+def check(path: Path) -> tuple[subprocess.CompletedProcess[str], float]:
+    """``patternc check``, with the names of heavy modules that it loaded on standard output."""
+    code = (
+        "import sys\nfrom patternc.cli import main\n"
+        f"try: main(['check', {str(path)!r}])\n"
+        "except SystemExit as end: code = end.code\n"
+        f"print(*[m for m in {(*HEAVY, *SLOW)!r} if m in sys.modules])\n"
+        "sys.exit(code)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    begin = time.monotonic()
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60, check=False
+    )
+    return result, time.monotonic() - begin
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.name)
+def test_examples_are_clean_and_checked_fast(path: Path) -> None:
+    result, seconds = check(path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.split() == []
+    # On a machine that is busy with something else one run says little.
+    for _ in range(4):
+        if seconds < SECONDS:
+            break
+        seconds = min(seconds, check(path)[1])
+    assert seconds < SECONDS
+
+
+def test_examples_exist() -> None:
+    assert len(EXAMPLES) >= 11
