@@ -45,7 +45,10 @@ COMMANDS = {
     "compile": Command("patternc.cli.compile:compile_command", "Write one readable PyTorch and Triton file a pattern."),
     "prove": Command("patternc.cli.prove:prove_command", "Prove or refute a file's claims, or the one given."),
     "verify": Command("patternc.cli.verify:verify_command", "Check a certificate with a small independent checker."),
+    "show": Command("patternc.cli.show:show_command", "Show the mask and the receptive field, layer by layer."),
+    "explain": Command("patternc.cli.explain:explain_command", "Show each part's schedule, the reason, and the cost."),
     "test": Command("patternc.cli.test:test_command", "Property-test the generated kernels against dense attention."),
+    "bench": Command("patternc.cli.bench:bench_command", "Time a pattern on the GPU against what else computes it."),
 }
 """Adding a command is one module and one line here."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from patternc import __version__
 from patternc.codegen.env import environment
 from patternc.codegen.flex_text import Constants, FlexPrinter, group_test, steps
-from patternc.codegen.render import tidy
+from patternc.codegen.layout import tidy
 from patternc.ir.expr import Arith, Expr, Int, disjunction
 from patternc.ir.instantiate import Instance
 from patternc.ir.relation import Relation, member
@@ -45,7 +45,7 @@ class BranchView:
     block_mask: str
     tiles: str | None
     of: str
-    words: str
+    doc: str
     how: str
     heads: str | None
     mask_lines: tuple[str, ...]
@@ -103,13 +103,14 @@ def _notes(instance: Instance, by_length: bool) -> list[str]:
     if instance.gated:
         notes += [
             "",
-            f"The pattern is a gate: {instance.branches} softmaxes, fused by weights.  FlexAttention has one softmax a call, so",
-            "there is one mask for each branch, and the outputs are added up with the gate's weights.",
+            f"The pattern is a gate: {instance.branches} softmaxes, fused by weights.  FlexAttention has one softmax a",
+            "call, so there is one mask for each branch, and the outputs are added up with the gate's weights.",
         ]
     if instance.needs_documents:
         notes += [
             "",
-            "The pattern speaks of documents, which a mask_mod knows by a tensor that it closes over: cu_seqlens, 0 ... n.",
+            "The pattern speaks of documents, which a mask_mod knows by a tensor that it closes over: cu_seqlens,",
+            "0 ... n.",
         ]
     elif by_length:
         notes += ["", "The pattern speaks of the length n, which a mask_mod is not given: it closes over it."]
@@ -134,12 +135,19 @@ def _branch(instance: Instance, heads: int | None, rows: list[Relation], branch:
         block_mask=f"block_mask{suffix}",
         tiles=None if tiles is None else f"_tiles{suffix}",
         of=f" of branch {branch}" if instance.gated else "",
-        words=_words(rows[0]) + (" (head 0; other heads differ)" if len(set(rows)) > 1 else ""),
+        doc=_doc(f" of branch {branch}" if instance.gated else "", rows),
         how=how,
         heads="HEADS" if heads is not None else None,
         mask_lines=_mask_lines(rows, heads),
         tile_lines=tiles or (),
     )
+
+
+def _doc(of: str, rows: list[Relation]) -> str:
+    """The docstring of a mask_mod: in one line where it is short."""
+    words = _words(rows[0]) + (" (head 0; other heads differ)" if len(set(rows)) > 1 else "")
+    short = f"Whether a query may attend a key{of}: {words}."
+    return short if len(short) <= 100 else f"Whether a query may attend a key{of}.\n\n    {words}.\n    "
 
 
 def _words(relation: Relation) -> str:
@@ -172,7 +180,7 @@ def _mask_lines(rows: list[Relation], heads: int | None) -> tuple[str, ...]:
         body += constants.lines()
         body += found
         if group is not None:
-            body.append(f"{name} = ({group_test(group, 'tensor')}) & ({name})")
+            body.append(f"{name} = ({group_test(group, 'tensor')}) & {name}")
         if index:
             body.append("live = live | other")
     last = body[-1].removeprefix("live = ") if len(body) == 1 else "live"

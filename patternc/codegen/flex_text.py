@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from patternc.codegen.printer import ATOM, Printer
-from patternc.ir.expr import Bool, Compare, Expr, Int, Logic
+from patternc.ir.expr import Arith, Bool, Compare, Expr, Int, Logic
 from patternc.ir.plan import PerHead
 from patternc.lowering.emptiness import Holds
 
 Style: TypeAlias = Literal["tensor", "number"]
 """What the head is: a tensor in a mask_mod, a number where blocks are listed."""
+
+
+LONG = 90
+"""Longer expressions stand in parentheses, within which the layout may break lines."""
 
 
 class Constants:
@@ -26,7 +30,7 @@ class Constants:
     def __call__(self, expr: PerHead) -> str:
         closed = _affine(expr, self.group)
         if closed is not None:
-            return f"({closed})"
+            return closed if closed.isalnum() else f"({closed})"
         return self.names.setdefault(expr, f"{self.prefix}by_head_{len(self.names)}")
 
     def lines(self) -> list[str]:
@@ -72,6 +76,10 @@ class FlexPrinter(Printer):
         match expr:
             case Holds(first, last, period, phase, width):
                 return f"_holds({', '.join(self(e) for e in (first, last, period, phase, width))})", ATOM
+            case Compare("<", Arith("%") as left, Int(1)):
+                return super()._print(Compare("==", left, Int(0)))
+            case Compare("<", Arith("%"), _):
+                return super()._print(expr)
             case Compare(">", left, Int(bound)):
                 return super()._print(Compare(">=", left, Int(bound + 1)))
             case Compare("<", left, Int(bound)):
@@ -86,7 +94,11 @@ def steps(name: str, test: Expr, op: str, printer: Printer, otherwise: str = "q0
         return [f"{name} = {otherwise} {'>=' if test.value else '<'} 0"]
     parts = test.args if isinstance(test, Logic) and test.op == op else (test,)
     sign = "|" if op == "or" else "&"
-    return [f"{name} = {printer(parts[0])}", *(f"{name} = {name} {sign} ({printer(p)})" for p in parts[1:])]
+    first = printer(parts[0])
+    return [
+        f"{name} = {first}" if len(first) < LONG else f"{name} = ({first})",
+        *(f"{name} = {name} {sign} ({printer(p)})" for p in parts[1:]),
+    ]
 
 
 def group_test(group: tuple[int, ...], style: Style) -> str:

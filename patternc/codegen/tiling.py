@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import __future__
-
 from collections.abc import Callable
 from functools import cache
 from types import SimpleNamespace
@@ -32,5 +30,5 @@ def _rule() -> Callable[..., Any]:
         "INTERPRETED": False,
         "MAX_TOKENS": 1 << 30,
     }
-    exec(compile(source, "launch.py.j2", "exec", flags=__future__.annotations.compiler_flag), names)
+    exec("from __future__ import annotations\n" + source, names)
     return names["tiling"]

@@ -235,7 +235,7 @@ TORCH_PAIR = {
     ".same_document": "(q_start == k_start)",
     ".qd": "(q - q_start)",
     ".kd": "(k - k_start)",
-    ".nd": "(k_end - k_start)",
+    ".nd": "(k_end - k_start).long()",
 }
 """Names in torch, where `q` is a column and `k` a row of positions."""
 

@@ -38,6 +38,12 @@ function residueRuns(mod, first, last, limit) {
   return runs;
 }
 
+/** Whether first ... last holds a number of the residues. */
+function hasMember(mod, first, last) {
+  const residue = floorMod(first - mod.phase, mod.period);
+  return first <= last && (residue < mod.width || first + mod.period - residue <= last);
+}
+
 /** One term's cells in a row: `share[i]` grows by the share of cell i that is live. */
 class RowPainter {
   /** Keys `left ... ` in cells of `cell` tokens (a whole number or a fraction of one), `cells` of them. */
@@ -47,6 +53,7 @@ class RowPainter {
     this.cells = cells;
     this.n = n;
     this.sampled = false;
+    this.columns = [];
   }
 
   edges(i) {
@@ -64,6 +71,7 @@ class RowPainter {
     v = Math.min(v, term.queryHi, this.n - 1);
     if (u > v) return;
     const height = v - u + 1;
+    this.columns = term.setsOf("key");
     let bands = [[u, v]];
     let factor = 1;
     const [byQuery, ...moreQueries] = term.of("query");
@@ -71,6 +79,11 @@ class RowPainter {
       const runs = residueRuns(byQuery, u, v, 4);
       if (runs === null) factor = byQuery.width / byQuery.period;
       else bands = runs;
+    }
+    for (const s of term.setsOf("query")) {
+      const held = s.before[v + 1] - s.before[u];
+      if (held === 0) return;
+      factor *= held / (v - u + 1);
     }
     const loose = [...moreQueries, ...term.of("lag").slice(1), ...term.of("key").slice(1)];
     for (const [first, last] of bands) this.band(term, first, last, factor * ((last - first + 1) / height), loose, share);
@@ -116,23 +129,26 @@ class RowPainter {
     if (byKey) {
       const runs = byKey.period >= 2 * this.cell ? residueRuns(byKey, a, b, 4 * this.cells) : null;
       if (runs !== null) {
-        for (const [from, to] of runs) this.fill(u, v, from, to, lo, hi, factor, check, share);
+        for (const [from, to] of runs) this.fill(term, u, v, from, to, lo, hi, factor, check, share);
         return;
       }
       factor *= byKey.width / byKey.period;
     }
-    this.fill(u, v, a, b, lo, hi, factor, check, share);
+    this.fill(term, u, v, a, b, lo, hi, factor, check, share);
   }
 
-  fill(u, v, a, b, lo, hi, factor, check, share) {
+  fill(term, u, v, a, b, lo, hi, factor, check, share) {
     const last = Math.min(this.index(b), this.cells - 1);
     for (let i = Math.max(this.index(a), 0); i <= last; i++) {
       const [from, to] = this.edges(i);
-      if (from > to || to < a || from > b) continue;
-      const area = (v - u + 1) * (to - from + 1);
       const keyFrom = Math.max(from, a);
       const keyTo = Math.min(to, b);
-      let part = (factor * lagPairs(u, v, keyFrom, keyTo, lo, hi)) / area;
+      if (keyFrom > keyTo || !this.possible(term, u, v, keyFrom, keyTo)) continue;
+      const area = (v - u + 1) * (to - from + 1);
+      let columns = 1;
+      for (const s of this.columns) columns *= (s.before[keyTo + 1] - s.before[keyFrom]) / (keyTo - keyFrom + 1);
+      if (columns === 0) continue;
+      let part = (factor * columns * lagPairs(u, v, keyFrom, keyTo, lo, hi)) / area;
       if (check !== null) {
         this.sampled = true;
         const hits = this.sample(check, u, v, keyFrom, keyTo);
@@ -141,6 +157,16 @@ class RowPainter {
       }
       share[i] += Math.max(part, 1e-9);
     }
+  }
+
+  /** Whether queries u ... v and keys a ... b leave lags and keys of the term's residues. */
+  possible(term, u, v, a, b) {
+    const [byLag] = term.of("lag");
+    const [byKey] = term.of("key");
+    const least = Math.max(term.lo, u - b);
+    const most = Math.min(term.hi, v - a);
+    if (least > most || (byLag && !hasMember(byLag, least, most))) return false;
+    return !byKey || hasMember(byKey, Math.max(a, u - term.hi), Math.min(b, v - term.lo));
   }
 
   /** The share of some pairs of a rectangle that are live. */
@@ -157,22 +183,42 @@ class RowPainter {
   }
 }
 
+const FEW = 24;
+
+/** Some numbers from low to high, the ends among them; where `mod` is given, members of its residues. */
+function some(low, high, mod, limit) {
+  if (low > high) return [];
+  if (mod) {
+    const runs = residueRuns(mod, low, Math.min(high, low + limit * mod.period), limit + 1) ?? [];
+    return runs.slice(0, limit).map(([from]) => from);
+  }
+  const steps = Math.min(high - low, limit - 1);
+  return Array.from({ length: steps + 1 }, (_, i) => low + Math.round((i * (high - low)) / Math.max(steps, 1)));
+}
+
 /** A live pair of a term among queries u ... v and keys a ... b, or null where none is found soon. */
 function pairWithin(term, u, v, a, b) {
   const [byLag] = term.of("lag");
-  const first = Math.max(term.lo, u - b);
-  const last = Math.min(term.hi, v - a);
-  let tries = 0;
-  for (let d = first; d <= last && tries < 400; d++) {
-    if (byLag && floorMod(d - byLag.phase, byLag.period) >= byLag.width) {
-      d += byLag.period - floorMod(d - byLag.phase, byLag.period) - 1;
-      continue;
+  const [byKey] = term.of("key");
+  const [byQuery] = term.of("query");
+  const found = (q, k) => (q >= u && q <= v && k >= a && k <= b && term.holds(q, k) ? [q, k] : null);
+  if (byLag) {
+    for (const d of some(Math.max(term.lo, u - b), Math.min(term.hi, v - a), byLag, FEW)) {
+      const [low, high] = [Math.max(u, a + d), Math.min(v, b + d)];
+      const keyed = byKey && { ...byKey, phase: byKey.phase + d };
+      for (const q of [...some(low, high, keyed ?? byQuery, FEW), ...some(low, high, null, 4)]) {
+        const pair = found(q, q - d);
+        if (pair) return pair;
+      }
     }
-    const low = Math.max(u, a + d);
-    const high = Math.min(v, b + d);
-    const step = Math.max(1, Math.floor((high - low) / 24));
-    for (let q = low; q <= high && tries < 400; q += step, tries++) {
-      if (term.holds(q, q - d)) return [q, q - d];
+    return null;
+  }
+  const [first, last] = term.keys(u, v);
+  for (const k of some(Math.max(a, first), Math.min(b, last), byKey, FEW)) {
+    const [low, high] = [Math.max(u, k + term.lo), Math.min(v, k + term.hi)];
+    for (const q of [...some(low, high, byQuery, FEW), ...some(low, high, null, 6)]) {
+      const pair = found(q, k);
+      if (pair) return pair;
     }
   }
   return null;

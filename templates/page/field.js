@@ -26,11 +26,13 @@ class Hop {
   add(term, seen, result) {
     const byQuery = term.of("query");
     const byKey = term.of("key");
+    const [querySets, keySets] = [term.setsOf("query"), term.setsOf("key")];
     const queries = [];
     const from = Math.max(term.queryLo, 0);
     const to = Math.min(term.queryHi, this.n - 1);
     for (let q = from; q <= to; q++) {
-      if (seen[q] && byQuery.every((m) => floorMod(q - m.phase, m.period) < m.width)) queries.push(q);
+      if (!seen[q] || querySets.some((s) => !s.member[q])) continue;
+      if (byQuery.every((m) => floorMod(q - m.phase, m.period) < m.width)) queries.push(q);
     }
     if (!queries.length) return;
     const byLag = term.of("lag");
@@ -38,7 +40,8 @@ class Hop {
       this.onePairAtATime(term, queries, result);
       return;
     }
-    const allowed = byKey.length ? (k) => byKey.every((m) => floorMod(k - m.phase, m.period) < m.width) : null;
+    const held = (k) => keySets.every((s) => s.member[k]) && byKey.every((m) => floorMod(k - m.phase, m.period) < m.width);
+    const allowed = byKey.length || keySets.length ? held : null;
     if (!byLag.length) {
       this.sweep(1, allowed, result, (open) => {
         for (const q of queries) open(...this.row(term, q));
@@ -130,7 +133,7 @@ function firstSeen(hops, n, token) {
       }
     }
     seen = next;
-    if (alike && !grown) break;
+    if ((alike && !grown) || next.every((byte) => byte)) break;
   }
   return first;
 }

@@ -1,5 +1,7 @@
 // Relations: the compiled membership, and terms with numbers, from which pictures and receptive fields are drawn.
 //
+// Conditions of the key alone, or of the query alone, become sets of positions.
+//
 // A relation is {t: "or" | "and", p: [...]}, {t: "not", p: relation} or an atom, whose `m` is its membership.
 
 const MAX_TERMS = 64;
@@ -19,7 +21,7 @@ class Documents {
     this.start = new Int32Array(n);
     this.end = new Int32Array(n).fill(n);
     let at = 0;
-    for (const length of lengths) {
+    for (const length of [...lengths, n]) {
       const stop = Math.min(at + length, n);
       this.start.fill(at, at, n);
       this.end.fill(stop, at, stop);
@@ -59,6 +61,7 @@ class Term {
     this.queryHi = from ? from.queryHi : Infinity;
     this.mods = from ? [...from.mods] : [];
     this.chunks = from ? [...from.chunks] : [];
+    this.sets = from ? [...from.sets] : [];
     this.rest = from ? [...from.rest] : [];
   }
 
@@ -68,6 +71,10 @@ class Term {
 
   of(axis) {
     return this.mods.filter((m) => m.axis === axis);
+  }
+
+  setsOf(axis) {
+    return this.sets.filter((s) => s.axis === axis);
   }
 
   /** This term and one more atom; null where that is empty for certain. */
@@ -94,8 +101,11 @@ class Term {
       case "chunk":
         if (!this.chunks.some((c) => same(c, atom))) result.chunks.push(atom);
         break;
+      case "set":
+        if (!this.sets.includes(atom)) result.sets.push(atom);
+        break;
       default:
-        if (!this.rest.some((r) => r === atom)) result.rest.push(atom);
+        if (!this.rest.includes(atom)) result.rest.push(atom);
     }
     return result.empty ? null : result;
   }
@@ -109,7 +119,7 @@ class Term {
     result.queryLo = Math.max(this.queryLo, other.queryLo);
     result.queryHi = Math.min(this.queryHi, other.queryHi);
     if (result.empty) return null;
-    for (const atom of [...other.mods, ...other.chunks, ...other.rest]) {
+    for (const atom of [...other.mods, ...other.chunks, ...other.sets, ...other.rest]) {
       result = result.with(atom);
       if (result === null) return null;
     }
@@ -129,6 +139,7 @@ class Term {
       const distance = floorDiv(q, c.size) - floorDiv(k, c.size);
       if (distance < c.lo || distance > c.hi) return false;
     }
+    for (const s of this.sets) if (!s.member[s.axis === "key" ? k : q]) return false;
     return this.rest.every((r) => r.test(q, k));
   }
 
@@ -150,10 +161,32 @@ function same(a, b) {
 
 const AXIS = { lagmod: "lag", keymod: "key", querymod: "query" };
 
+function symbols(expr) {
+  if (typeof expr === "string") return [expr];
+  return Array.isArray(expr) && expr[0] !== "big" ? expr.slice(1).flatMap(symbols) : [];
+}
+
+/** The positions that satisfy a condition, with how many of them lie before each position. */
+function positionSet(axis, n, test, text) {
+  const member = new Uint8Array(n);
+  const before = new Int32Array(n + 1);
+  for (let x = 0; x < n; x++) {
+    member[x] = test(x) ? 1 : 0;
+    before[x + 1] = before[x] + member[x];
+  }
+  return { t: "set", axis, member, before, words: text };
+}
+
 /** An atom with numbers; those that no closed form serves become tests. */
 function numbered(atom, world) {
   if (atom.f || atom.t === "cond" || atom.t === "doc") {
-    return { t: "rest", test: compiled(atom.m, world.env, world.n, world.documents), words: words(atom.m, world.env), atom };
+    const test = compiled(atom.m, world.env, world.n, world.documents);
+    const text = words(atom.m, world.env) + (atom.f ? " (within the document)" : "");
+    const positions = new Set(symbols(atom.m).filter((s) => s in PLACES));
+    const only = (...names) => [...positions].every((p) => names.includes(p));
+    if (only(".k", ".kd")) return positionSet("key", world.n, (k) => test(k, k), text);
+    if (only(".q", ".qd")) return positionSet("query", world.n, (q) => test(q, q), text);
+    return { t: "rest", test, words: text };
   }
   const env = { ...world.env, ".n": world.n };
   switch (atom.t) {
@@ -184,6 +217,8 @@ function complement(atom) {
     }
     case "chunk":
       return outside((lo, hi) => ({ ...atom, lo: lo ?? -Infinity, hi: hi ?? Infinity }));
+    case "set":
+      return [positionSet(atom.axis, atom.member.length, (x) => !atom.member[x], `not ${atom.words}`)];
     case "rest": {
       const test = atom.test;
       return [{ ...atom, test: (q, k) => !test(q, k), words: `not ${atom.words}` }];
@@ -223,7 +258,7 @@ function termsOf(relation, world) {
   } catch (problem) {
     if (!(problem instanceof TooManyTerms)) throw problem;
     const test = compiled(condition(relation), world.env, world.n, world.documents);
-    return [new Term().with({ t: "rest", test, words: "a union of many terms", atom: null })];
+    return [new Term().with({ t: "rest", test, words: "a union of many terms" })];
   }
 }
 

@@ -59,7 +59,7 @@ function termWords(term) {
     ...range("query", term.queryLo > 0 ? term.queryLo : -Infinity, term.queryHi),
     ...term.mods.map(residue),
     ...term.chunks.flatMap(chunks),
-    ...term.rest.map((r) => (r.atom && r.atom.f ? `${r.words} (within the document)` : r.words)),
+    ...[...term.sets, ...term.rest].map((r) => r.words),
   ];
   return parts.length ? parts.join(", ") : "every pair";
 }
@@ -86,6 +86,6 @@ function becauseWords(term, q, k) {
   for (const c of term.chunks) {
     parts.push(`chunk ${count(floorDiv(q, c.size))} sees chunk ${count(floorDiv(k, c.size))} (of ${count(c.size)})`);
   }
-  for (const r of term.rest) parts.push(r.words);
+  for (const r of [...term.sets, ...term.rest]) parts.push(r.words);
   return parts.length ? parts.join(", ") : "every pair is live";
 }
