@@ -13,7 +13,8 @@ statement is checked by itself, and says all that it shows:
 ``values``
     A number for every symbol: the statement is about these; or null: it is about all integers.
 ``claim``
-    ``[op, left, right]`` with ``op`` one of ``<= < >= > ==``.
+    ``[op, left, right]`` with ``op`` one of ``<= < >= > ==``; or ``["covers", n, L]``: after L layers every one of n
+    tokens sees all that it may; or ``["misses", n, L]``: one does not.
 ``proof``
     For all integers: a tree of cases, ``{"split": e, "yes": ..., "no": ...}`` for ``e >= 0`` or not.  A leaf is
     ``{"goals": [...], "prefixes": [...]}``.  A goal ``g >= 0`` is shown from hypotheses ``h >= 0`` by whole numbers
@@ -22,9 +23,9 @@ statement is checked by itself, and says all that it shows:
     up to ``value`` lies in the ``runs`` ``[j, lo, hi]``, blocks ``lo`` to ``hi`` with j skips; and ``value + 1`` lies
     in no block: none beyond number ``last``, none with at least ``most`` skips, and none with fewer.
 
-An expression is a number, a symbol, or ``[op, ...]`` with ``op`` one of ``+ - * floor max ceil_log2``, or
-``["reach", L]``, ``["coverage", L]``, ``["prefix", L]``: as in a claim; ``["prefix", L, n]`` looks below lag n only.
-``covers(n, layers=L)`` is ``["prefix", L, n] >= n - 1``.  Lags of a layer are united over its heads and branches.
+An expression is a number, a symbol, or ``[op, ...]`` with ``op`` one of ``+ - * floor max ceil_log2``, or of ``reach``,
+``coverage``, ``prefix`` with a number of layers, as in a claim.  The lags of a layer are those of all its heads and
+branches; none is negative.
 """
 
 from __future__ import annotations
@@ -47,7 +48,15 @@ from patternc.ir.relation import Relation, union
 
 FORMAT = "patternc certificate"
 VERSION = 1
-CONTRARY = {"<=": (">",), "<": (">=",), ">=": ("<",), ">": ("<=",), "==": ("<", ">")}
+CONTRARY = {
+    "<=": (">",),
+    "<": (">=",),
+    ">=": ("<",),
+    ">": ("<=",),
+    "==": ("<", ">"),
+    "covers": ("misses",),
+    "misses": ("covers",),
+}
 
 
 def document(results: Iterable[tuple[Prove, Verdict]]) -> Json:
@@ -74,7 +83,7 @@ def for_concrete(
     """The certificate that ``claim`` holds for given numbers; None where the checker does not confirm it.
 
     ``layers`` holds the lags of each layer as ``[start, width, period, hops]``, ``hops`` a number or ``"oo"``, the
-    first layer first; the last one is repeated.  ``(">=", ["prefix", 24, 512], 511)`` is covers(512, layers = 24).
+    first layer first; the last one is repeated.  ``("covers", 512, 24)`` is the claim covers(512, layers = 24).
     """
     statement = _statement(name, layers, (), dict(values or {}), claim)
     return _document([statement]) if _accepted(statement) else None

@@ -4,7 +4,7 @@ It trusts nobody: it imports the standard library alone, reads a statement, deri
 proof only if it shows that; else it raises an exception.  Taken for granted: symbols are integers, ``L, n >= 1``;
 periods are >= 1, other arguments of lags >= 0; a layer's set D is 0 and its lags, the last layer goes on; ``L >= 0``
 layers cross sums of L lags, for D = [0, k] | {0, p, ..., M p} these are ``m p + [0, k (L - j)]``, ``0 <= m <= j M`` and
-``0 <= j <= L``; ``prefix(L, n)`` asks for lags below n only; ``2^t (ceil_log2(e) - t) <= e - 1`` for t >= 0.
+``0 <= j <= L``; n tokens are covered where lags below n are; ``2^t (ceil_log2(e) - t) <= e - 1`` for t >= 0.
 """
 
 # pyright: basic, reportOperatorIssue=false, reportAttributeAccessIssue=false
@@ -41,12 +41,10 @@ class Poly(dict):  # A polynomial: sorted tuples of names, each with its whole c
         return self.get((), 0) if set(self) <= {()} else float("nan")
 
 
-class Case:
-    """A statement in one case, where ``hyps`` are >= 0; the proof shows its goals in the order in which they arise."""
-
+class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows goals in the order they arise.
     def __init__(self, data, proof, splits):
         self.values, self.goals, self.prefixes = data["values"], [*proof["goals"]], [*proof["prefixes"]]
-        self.hyps = [self.value(name) - 1 for name in ("L", "n") if self.values is None or name in self.values]
+        self.hyps = [self.value(e) - 1 for e in ("L", "n") if self.values is None or e in {**self.values}]
         self.layers = [[[e if e == "oo" else self.value(e) for e in lag] for lag in lags] for lags in data["layers"]]
         for start, width, period, hops in (lag for lags in self.layers for lag in lags):
             self.hyps += [start, width, period - 1, Poly() if hops == "oo" else hops]
@@ -54,8 +52,12 @@ class Case:
             self.hyps += self.gaps(*condition)
         self.show(*self.gaps(*data["claim"]))
 
-    def gaps(self, op, a, b):  # What is >= 0, all of it, exactly where the comparison holds.
-        return [(self.value(b) - self.value(a)) * sign - strict for sign, strict in SIGNS[op]]
+    def gaps(self, op, a, b):  # What is >= 0, all of it, exactly where a condition holds.
+        a, b = self.value(a), self.value(b)
+        if op in ("covers", "misses"):
+            seen = self.prefix(b) if self.values is None else self.counted(b, a)["prefix"]
+            return [seen - a + 1 if op == "covers" else a - seen - 2]
+        return [(b - a) * sign - strict for sign, strict in SIGNS[op]]
 
     def show(self, *goals, given=()):  # From a goal <= -1 follows that a sum of products of hypotheses is below 0.
         if self.values is not None:
@@ -76,12 +78,12 @@ class Case:
                 return Poly({(expr,): 1}) if self.values is None else self.value(self.values[expr])
             case ["+" | "-" | "*" as op, a, b]:
                 return {"+": add, "-": sub, "*": mul}[op](self.value(a), self.value(b))
-            case ["reach" | "prefix" | "coverage" as name, *args] if self.values is not None:
-                bits = self.crossed(*[self.value(arg) for arg in args])
-                counts = {"reach": bits.bit_length() - 1, "coverage": bits.bit_count()}
-                return Poly(counts.get(name, (~bits & bits + 1).bit_length() - 2))
-            case ["floor" | "max" | "ceil_log2" | "reach" | "prefix" as name, *args]:
-                return getattr(self, name)(*[self.value(arg) for arg in args])
+            case ["reach" | "prefix" | "coverage" as name, count] if self.values is not None:
+                return self.counted(self.value(count))[name]
+            case ["ceil_log2" | "reach" | "prefix" as name, a]:
+                return getattr(self, name)(self.value(a))
+            case ["floor" | "max" as name, a, b]:
+                return getattr(self, name)(self.value(a), self.value(b))
         raise ValueError("an expression of no known kind")
 
     def floor(self, a, b):
@@ -105,11 +107,10 @@ class Case:
         return log
 
     def reach(self, count):
-        (lags,) = self.layers
-        self.show(count)
+        (lags,), _ = self.layers, self.show(count)
         return count * reduce(self.max, (start + width + period * hops for start, width, period, hops in lags), Poly())
 
-    def prefix(self, count, _tokens=None):
+    def prefix(self, count):
         (((start, k, _, none), (*other, p, hops)),) = self.layers
         ensure([start, none, *other] == [Poly()] * 4, "neither a window nor skips")
         proof, end, m, j = self.prefixes.pop(0), Poly(-1), Poly({("m'",): 1}), Poly({("j'",): 1})
@@ -124,9 +125,9 @@ class Case:
             self.show(Poly(-1), given=[*held, *case])
         return value
 
-    def crossed(self, count, cap=None):  # The lags (those below a cap) that so many layers cross, as bits.
+    def counted(self, count, cap=None):  # By the lags (those below a cap) that so many layers cross, as bits.
         self.show(count)
-        bits, limit = 1, MAX_BITS if cap is None else min(cap.number, MAX_BITS)
+        bits, limit = 1, min(MAX_BITS if cap is None else cap.number, MAX_WORK // (count.number + 1))
         for i in range(count.number):
             union = bits
             for lag in self.layers[min(i, len(self.layers) - 1)]:
@@ -137,13 +138,12 @@ class Case:
                         part, many = part | part << step * (many + 1 >> 1), many >> 1
                 union |= part
             bits = union & (1 << limit) - 1
-            small = (bits.bit_length() + 4096) * count.number <= MAX_WORK
-            ensure(small and (bits == union or cap == Poly(limit)), "too large to check")
-        return bits
+            ensure(bits == union or cap == Poly(limit), "too large to check")
+        hole = (~bits & bits + 1).bit_length() - 1
+        return {"reach": Poly(bits.bit_length() - 1), "coverage": Poly(bits.bit_count()), "prefix": Poly(hole - 1)}
 
 
-def check(data, proof, splits=()):
-    """Check the statement in every case of the proof: a ``split`` is >= 0, or it is < 0."""
+def check(data, proof, splits=()):  # In every case: a ``split`` is >= 0, or it is < 0.
     if "split" not in proof:
         return Case(data, proof, splits)
     check(data, proof["yes"], [*splits, (">=", proof["split"], 0)])

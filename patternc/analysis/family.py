@@ -72,7 +72,7 @@ class Side:
 
 def parts(relation: Relation, know: Knowledge) -> list[Part] | None:
     """The relation as a union of conjunctions of atoms without complements; None where it takes too many."""
-    bounds = {name: low for name in know.order for low in (1, 0) if know.proves(compare(">=", Sym(name), Int(low)))}
+    bounds = {name: low for name in know.order for low in (0, 1) if know.proves(compare(">=", Sym(name), Int(low)))}
     return _expanded(recognised(relation, bounds), False)
 
 

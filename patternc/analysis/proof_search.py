@@ -105,7 +105,7 @@ class _Search(checker.Case):
                 result = ["+" if c > 0 else "-", result, product]
         return 0 if result is None else result
 
-    def prefix(self, count: checker.Poly, tokens: checker.Poly | None = None) -> checker.Poly:
+    def prefix(self, count: checker.Poly) -> checker.Poly:
         (_, k, _, _), (_, _, p, hops) = self.layers[0]
         if not all(isinstance(e, checker.Poly) for e in (k, p, hops)):
             raise UnprovedError("skips without end")
@@ -116,7 +116,7 @@ class _Search(checker.Case):
         del self.leaf["goals"][goals:]
         self.leaf["prefixes"].append(evidence)
         self.prefixes.append(evidence)
-        return super().prefix(count, tokens)
+        return super().prefix(count)
 
     def _evidence(self, k: Any, p: Any, hops: Any, count: checker.Poly) -> dict[str, Any]:
         """The prefix of a window and skips, the runs of blocks that fill it, and where blocks are no more."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 _LEVELS = {"+": 1, "-": 1, "*": 2, "floor": 2}
+_TERMS = ("+", "-", "*", "floor", "max", "ceil_log2", "reach", "prefix", "coverage")
+_OPERATORS = frozenset((*_TERMS, "<=", "<", ">=", ">", "==", "covers", "misses"))
 _ATOM = 4
 _NEGATIVE = 3
 
@@ -28,13 +30,9 @@ def statement_text(data: dict[str, Any]) -> str:
 
 
 def comparison(op: str, left: Any, right: Any) -> str:
-    match (op, left, right):
-        case (">=", ["prefix", layers, tokens], ["-", other, 1]) if tokens == other:
-            return f"covers({expression(tokens)}, layers = {expression(layers)})"
-        case ("<", ["prefix", layers, tokens], ["-", other, 1]) if tokens == other:
-            return f"not covers({expression(tokens)}, layers = {expression(layers)})"
-        case _:
-            return f"{expression(left)} {op} {expression(right)}"
+    if op in ("covers", "misses"):
+        return f"{'' if op == 'covers' else 'not '}covers({expression(left)}, layers = {expression(right)})"
+    return f"{expression(left)} {op} {expression(right)}"
 
 
 def expression(tree: Any) -> str:
@@ -110,6 +108,3 @@ def _symbols(tree: Any) -> set[str]:
         return set()
     inner = tree[1:] if tree and isinstance(tree[0], str) and tree[0] in _OPERATORS else tree
     return set().union(*(_symbols(t) for t in inner)) - {"oo"}
-
-
-_OPERATORS = {"+", "-", "*", "floor", "max", "ceil_log2", "reach", "prefix", "coverage", "<=", "<", ">=", ">", "=="}

@@ -14,7 +14,6 @@ Tree: TypeAlias = Any
 Comparison: TypeAlias = tuple[str, Tree, Tree]
 
 MAX_POWER = 8
-OPPOSITE = {"<=": ">", "<": ">=", ">=": "<", ">": "<="}
 
 
 class UnstatedError(ValueError):
@@ -86,7 +85,7 @@ def comparisons_of(claim: Claim, layers: Expr | None = None) -> list[Comparison]
         case Covers(tokens, own):
             if (count := own or layers) is None:
                 raise UnstatedError("covers without layers")
-            return _depth_at_most(tree_of(tokens), tree_of(count))
+            return [("covers", tree_of(tokens), tree_of(count))]
         case GapFree(count):
             return [("==", ["prefix", tree_of(count)], ["reach", tree_of(count)])]
         case _:
@@ -104,25 +103,18 @@ def _link(left: Expr, op: str, right: Expr) -> list[Comparison]:
     if not isinstance(left, Measure) or left.name != "depth":
         return [(op, tree_of(left), tree_of(right))]
     tokens, bound = tree_of(left.argument), tree_of(right)
+    fewer = ["-", bound, 1]
     match op:
         case "<=":
-            return _depth_at_most(tokens, bound)
+            return [("covers", tokens, bound)]
         case "<":
-            return _depth_at_most(tokens, ["-", bound, 1])
+            return [("covers", tokens, fewer)]
         case ">=":
-            return _depth_more_than(tokens, ["-", bound, 1])
+            return [("misses", tokens, fewer)]
         case ">":
-            return _depth_more_than(tokens, bound)
+            return [("misses", tokens, bound)]
         case _:
-            return [*_depth_at_most(tokens, bound), *_depth_more_than(tokens, ["-", bound, 1])]
-
-
-def _depth_at_most(tokens: Tree, layers: Tree) -> list[Comparison]:
-    return [(">=", ["prefix", layers, tokens], ["-", tokens, 1])]
-
-
-def _depth_more_than(tokens: Tree, layers: Tree) -> list[Comparison]:
-    return [("<", ["prefix", layers, tokens], ["-", tokens, 1])]
+            return [("covers", tokens, bound), ("misses", tokens, fewer)]
 
 
 def lags_of(blocks: Sequence[Block]) -> list[list[Tree]]:

@@ -1,5 +1,8 @@
 """The families of patterns that have closed forms, each with the definition that brute force counts by."""
 
+# The parameter M is named as in the literature.
+# ruff: noqa: N803
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,14 +17,17 @@ from patternc.analysis.symbolic.knowledge import Knowledge
 from patternc.ir.expr import Int
 from patternc.ir.program import Infinity, Program
 from patternc.source import Source
+from tests.analysis import brute
 from tests.analysis.brute import Member
 
 INF = float("inf")
 LONGEST = 160
-"""Skips without end are looked at up to this lag."""
+"""Skips without end are looked at up to this lag, unless a family says less."""
+MARGIN = 20
+"""What is seen without a hole up to so little less counts as seen without end."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Family:
     """A pattern, and what its branches hold for given parameters; by lag where membership is a function of it."""
 
@@ -29,7 +35,8 @@ class Family:
     grid: Mapping[str, range]
     lags: Callable[..., frozenset[int]] | None = None
     branches: Callable[..., tuple[Member, ...]] | None = None
-    endless: bool = False
+    endless: int = 0
+    """Skips have no end; lags are looked at up to this one."""
     where: Callable[..., bool] = lambda **_: True
 
     @property
@@ -56,8 +63,8 @@ class Family:
         return lambda q, k, n: any(branch(q, k, n) for branch in branches)
 
 
-def skips(k: int, p: int, hops: int | None, width: int = 0) -> frozenset[int]:
-    last = LONGEST // p if hops is None else hops
+def skips(k: int, p: int, hops: int | None, width: int = 0, longest: int = LONGEST) -> frozenset[int]:
+    last = longest // p if hops is None else hops
     return frozenset([*range(k + 1), *(m * p + r for m in range(last + 1) for r in range(width + 1))])
 
 
@@ -88,7 +95,7 @@ FAMILIES = (
         "causal pattern endless_(k = 1, p = 4) { attend window(k) | stride(p) }",
         {"k": range(8), "p": range(1, 15)},
         lambda k, p: skips(k, p, None),
-        endless=True,
+        endless=LONGEST,
     ),
     Family(
         "causal pattern neighbourhood_(w = 1, p = 4, M = 1) {"
@@ -100,12 +107,33 @@ FAMILIES = (
         "causal pattern neighbourhoods_(w = 1, p = 4) { attend window(w) | where(d % p <= w) }",
         {"w": range(5), "p": range(1, 10)},
         lambda w, p: skips(w, p, None, min(w, p - 1)),
-        endless=True,
+        endless=LONGEST,
     ),
     Family(
         "pattern symmetric_(k = 1, p = 4, M = 1) { attend window(k, k) | stride(p, M) | mirror(stride(p, M)) }",
         {"k": range(6), "p": range(1, 9), "M": M},
         lambda k, p, M: both(skips(k, p, M)),
+    ),
+    Family(
+        "pattern symmetric_endless_(k = 1, p = 4) { attend window(k, k) | stride(p) | mirror(stride(p)) }",
+        {"k": range(4), "p": range(1, 9)},
+        lambda k, p: both(skips(k, p, None, longest=56)),
+        endless=56,
+    ),
+    Family(
+        "causal pattern far_(a = 2, w = 1) { attend where(a <= d <= a + w) }",
+        {"a": range(6), "w": range(4)},
+        lambda a, w: frozenset(range(a, a + w + 1)),
+    ),
+    Family(
+        "causal pattern phased_(p = 3, M = 2, f = 1) { attend stride(p, M, f) }",
+        {"p": range(1, 6), "M": range(4), "f": range(6)},
+        lambda p, M, f: frozenset(f + m * p for m in range(M + 1)),
+    ),
+    Family(
+        "causal pattern phases_(k = 1, p = 3, f = 1) { attend window(k) | stride(p, 2, f) }",
+        {"k": range(4), "p": range(1, 6), "f": range(6)},
+        lambda k, p, f: frozenset([*range(k + 1), f, f + p, f + 2 * p]),
     ),
     Family(
         "causal pattern sinks_(k = 1, g = 2) { attend window(k) | sink(g) }",
@@ -172,6 +200,18 @@ def subject(program: Program, family: Family, values: Mapping[str, int]) -> Subj
     heads = heads_of(pattern, dict(values), None)
     assert heads is not None
     return Subject(heads.branches, Knowledge((), ()))
+
+
+def crossed(family: Family, lags: frozenset[int], layers: int) -> dict[str, float]:
+    """Reach, prefix and coverage of so many layers, by counting."""
+    if not family.endless or not layers:
+        found = brute.sums(lags, layers)
+        return {"reach": brute.reach(found), "prefix": brute.prefix(found), "coverage": brute.coverage(found)}
+    if min(lags) < 0:
+        first = brute.prefix(brute.sums(lags, layers))
+    else:
+        first = brute.prefix_of_bits(brute.bits(lags, layers)[layers] & (2 << family.endless) - 1)
+    return {"reach": INF, "prefix": INF if first >= family.endless - MARGIN else first, "coverage": INF}
 
 
 def closed(subject: Subject, name: str, argument: int) -> float | tuple[float, float] | None:

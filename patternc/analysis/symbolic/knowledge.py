@@ -50,7 +50,14 @@ class Knowledge:
     @property
     def contradictory(self) -> bool:
         """Whether nothing satisfies the assumptions, as far as is found."""
-        return not self.samples and self.proves(Bool(False))
+        if self.samples:
+            return False
+        return self.proves(Bool(False)) or any(self._by_sign(Sym(name)) for name in self.order)
+
+    def _by_sign(self, symbol: Expr) -> bool:
+        """Whether neither a symbol >= 0 nor one below satisfies the assumptions."""
+        halves = (compare(">=", symbol, Int(0)), compare("<=", symbol, Int(-1)))
+        return all(self.given(half).proves(Bool(False)) for half in halves)
 
     @cached_property
     def _probes(self) -> list[Sample]:

@@ -13,6 +13,7 @@ from patternc.ir.expr import Arith, Bool, Compare, Expr, ExprError, Int, Logic, 
 
 GRID = 1000
 LARGE = 200
+UNBOUNDED = -2
 _SPREAD = (0, 1, 2, 3, 5, 8, 16, 17, 31, 64, 100, 257, 1000, 4096)
 _FUNCTIONS: dict[str, Any] = {
     "ceil_log2": ceil_log2,
@@ -72,7 +73,8 @@ def samples(assumptions: Sequence[Expr], order: Sequence[str]) -> list[Sample]:
     free = [name for name in order if name not in defined]
     found: dict[tuple[int, ...], Sample] = {}
     holds = predicate(condition)
-    for values in _candidates(len(free), sorted(_constants(condition))):
+    lows = [_least(assumptions, name) for name in free]
+    for values in _candidates(lows, sorted(_constants(condition))):
         assignment = dict(zip(free, values, strict=True))
         try:
             for name, value in defined.items():
@@ -86,19 +88,33 @@ def samples(assumptions: Sequence[Expr], order: Sequence[str]) -> list[Sample]:
     return [found[key] for key in sorted(found, key=lambda k: (k[:leading], sum(k[leading:]), k))]
 
 
-def _candidates(count: int, constants: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """A grid of small values, then a reproducible choice of large ones and of neighbours of the constants."""
-    if not count:
+def _least(assumptions: Sequence[Expr], name: str) -> int:
+    """The least value that the plain bounds among the assumptions leave to a symbol; a little below 0 without any."""
+    lows = [UNBOUNDED]
+    for part in assumptions:
+        match part:
+            case Compare(">=" | "==", Sym(symbol), Int(value)) | Compare("<=" | "==", Int(value), Sym(symbol)):
+                lows += [value] if symbol == name else []
+            case Compare(">", Sym(symbol), Int(value)) | Compare("<", Int(value), Sym(symbol)):
+                lows += [value + 1] if symbol == name else []
+            case _:
+                continue
+    return max(lows)
+
+
+def _candidates(lows: Sequence[int], constants: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """A grid of the smallest values, then a reproducible choice of larger ones and of neighbours of the constants."""
+    if not lows:
         yield ()
         return
-    side = max(2, min(64, int(GRID ** (1 / count))))
-    yield from product(range(side), repeat=count)
+    side = max(2, min(64, int(GRID ** (1 / len(lows)))))
+    yield from product(*(range(low, low + side) for low in lows))
     near = sorted({c + shift for c in constants[:40] for shift in (-1, 0, 1) if c + shift >= 0})
-    generator = random.Random(count)
+    generator = random.Random(len(lows))
     for _ in range(LARGE):
         yield tuple(
-            generator.choice(near) if near and generator.random() < 0.5 else generator.choice(_SPREAD)
-            for _ in range(count)
+            max(low, generator.choice(near) if near and generator.random() < 0.5 else generator.choice(_SPREAD))
+            for low in lows
         )
 
 

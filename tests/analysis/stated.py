@@ -1,0 +1,168 @@
+"""Statements of certificates, and what they say by counting: independent of the checker and of the prover."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+from typing import Any
+
+from patternc import driver
+from patternc.analysis import checker
+from patternc.analysis.certificate import FORMAT, VERSION, certified, document
+from patternc.analysis.prove import prove
+from patternc.ir.expr import ceil_log2
+from patternc.source import Source
+from tests.analysis import brute
+
+SOURCE = """
+causal pattern window_(k = 2) { attend window(k) }
+causal pattern one(k = 1, p = 3) { require k >= 1; attend window(k) | stride(p, 1) }
+causal pattern many(k = 1, p = 3, hops = 2) {
+    require k >= 1, hops >= 1, p > k
+    attend gate(window(k), stride(p, hops))
+}
+causal pattern endless(k = 1, p = 3) { attend window(k) | stride(p) }
+stack doubling(k = 2, p = 3) { layers 4: one(k = k, p = p * 2 ** layer) }
+
+prove window_: reach(L) == k*L
+prove window_: prefix(L) == k*L
+prove one if p <= k: reach(L) <= k*L + p*ceil_log2(L)
+prove one if p >= 3*k: reach(L) >= k*L + p*ceil_log2(L)
+prove one: reach(L) == L*max(k, p)
+prove one: prefix(L) == k*L + max(0, p - k)*max(0, L - (p - 1 + k - 1) // k + 1)
+prove one if p <= k + 1: gapfree(L)
+prove one if L >= n: covers(n, layers = L)
+prove one if n <= k*L + 1: covers(n, layers = L)
+prove one: k*L <= prefix(L) <= reach(L)
+prove one: reach(min(L, 3)) <= 3*abs(p) + 3*k
+prove many: reach(L) == L*p*hops
+prove many: prefix(L) <= reach(L)
+prove many if L < (p - 1 + k - 1) // k: prefix(L) == k*L
+prove one: reach(L) <= k*L + p*ceil_log2(L)
+prove one if L >= 2: reach(L) <= k*L + p*ceil_log2(L)
+prove one if p > k + 1: gapfree(L)
+prove one: coverage(L) == p*L + 1
+prove many(k = 2, p = 5, hops = 3): covers(64, layers = 6)
+prove many(k = 2, p = 5, hops = 3): covers(64, layers = 5)
+prove many(k = 2, p = 5, hops = 3): depth(64) == 6
+prove endless(k = 2, p = 7): covers(500, layers = 4)
+prove doubling: reach(4) == 45
+prove doubling: covers(40)
+prove doubling: covers(80)
+prove doubling: coverage(4) == 46
+"""
+
+
+@cache
+def statements() -> list[dict[str, Any]]:
+    """The statements of the certificates of `SOURCE`; every claim has some."""
+    program = driver.load_program(Source("certificates", SOURCE))
+    results = [(item, certified(program, item, prove(program, item))) for item in program.proves]
+    assert all(v.certificate is not None for _, v in results), [i.text for i, v in results if v.certificate is None]
+    whole = document(results)
+    assert whole["format"] == FORMAT
+    assert whole["version"] == VERSION
+    found = json.loads(json.dumps(whole))["statements"]
+    assert len(found) >= len(results)
+    return found
+
+
+def accepted(statement: Any) -> bool:
+    try:
+        checker.check(statement, statement["proof"])
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+class UndefinedError(Exception):
+    """An expression has no value, or one that is too large to count."""
+
+
+def number(tree: Any, values: dict[str, int], layers: list[list[list[Any]]]) -> int:
+    match tree:
+        case bool() | int():
+            return int(tree)
+        case str():
+            if tree not in values:
+                raise UndefinedError
+            return values[tree]
+        case ["+", a, b]:
+            return number(a, values, layers) + number(b, values, layers)
+        case ["-", a, b]:
+            return number(a, values, layers) - number(b, values, layers)
+        case ["*", a, b]:
+            return number(a, values, layers) * number(b, values, layers)
+        case ["max", a, b]:
+            return max(number(a, values, layers), number(b, values, layers))
+        case ["floor", a, b]:
+            divisor = number(b, values, layers)
+            if divisor < 1:
+                raise UndefinedError
+            return number(a, values, layers) // divisor
+        case ["ceil_log2", a]:
+            argument = number(a, values, layers)
+            if argument < 1:
+                raise UndefinedError
+            return ceil_log2(argument)
+        case ["reach" | "prefix" | "coverage" as name, count]:
+            held = crossed(layers, values, number(count, values, layers))
+            return {"reach": brute.reach, "prefix": brute.prefix, "coverage": brute.coverage}[name](held)
+    raise UndefinedError
+
+
+def crossed(layers: list[list[list[Any]]], values: dict[str, int], count: int) -> frozenset[int]:
+    if not 0 <= count <= 9:
+        raise UndefinedError
+    total = frozenset({0})
+    for i in range(count):
+        held = {0}
+        for start, width, period, hops in layers[min(i, len(layers) - 1)]:
+            s, w, p = (number(e, values, layers) for e in (start, width, period))
+            m = 600 // p if hops == "oo" and p > 0 else number(hops, values, layers)
+            if min(s, w, p - 1, m) < 0 or max(s, w, p, m) > 5000 or (m + 1) * (w + 1) > 5000:
+                raise UndefinedError
+            held |= {s + i * p + r for i in range(m + 1) for r in range(w + 1)}
+        total = frozenset(a + b for a in total for b in held)
+        if len(total) > 5000:
+            raise UndefinedError
+    return total
+
+
+def compared(condition: Any, values: dict[str, int], layers: list[list[list[Any]]]) -> bool:
+    op, left, right = condition
+    a, b = number(left, values, layers), number(right, values, layers)
+    if op in ("covers", "misses"):
+        return (brute.prefix(crossed(layers, values, b)) >= a - 1) == (op == "covers")
+    return {"<=": a <= b, "<": a < b, ">=": a >= b, ">": a > b, "==": a == b}[op]
+
+
+def symbols(tree: Any) -> set[str]:
+    if isinstance(tree, str):
+        return {tree}
+    return set().union(*(symbols(t) for t in tree[1:])) if isinstance(tree, list) else set()
+
+
+def true(statement: dict[str, Any]) -> bool:
+    """Whether a statement holds, for its values or for all small numbers, wherever it has a meaning."""
+    layers = statement["layers"]
+    names = symbols([0, statement["claim"], *statement["given"], *[[0, *lag] for layer in layers for lag in layer]])
+    names -= {"oo"}
+    if statement["values"] is not None:
+        choices: Iterator[dict[str, Any]] = iter([dict(statement["values"])])
+    else:
+        spans = [range(1, 7) if name in ("L", "n") else range(5) for name in sorted(names)]
+        choices = (dict(zip(sorted(names), point, strict=True)) for point in product(*spans))
+    for values in choices:
+        if any(values.get(name, 1) < 1 for name in ("L", "n")):
+            continue
+        try:
+            crossed(layers, values, 1)
+            given = all(compared(c, values, layers) for c in statement["given"])
+            if given and not compared(statement["claim"], values, layers):
+                return False
+        except UndefinedError:
+            continue
+    return True

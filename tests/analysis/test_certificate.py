@@ -1,0 +1,174 @@
+"""Certificates: what they state, that the checker accepts them, and that nothing false is accepted."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from patternc import driver
+from patternc.analysis import checker
+from patternc.analysis.certificate import certified, for_concrete
+from patternc.analysis.proof_search import UnprovedError, proof_of
+from patternc.analysis.rules import decide
+from patternc.analysis.spelling import statement_text
+from patternc.analysis.verdict import Verdict
+from patternc.source import Source
+from tests.analysis.stated import accepted, statements, true
+
+
+def test_the_checker_is_small_and_alone() -> None:
+    path = Path(checker.__file__)
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 150
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            assert all(name.split(".")[0] in sys.stdlib_module_names for name in names)
+
+
+def test_every_statement_is_accepted_and_true() -> None:
+    for statement in statements():
+        assert accepted(statement), statement_text(statement)
+        assert true(statement), statement_text(statement)
+        assert "digest" not in json.dumps(statement)
+
+
+def test_symbolic_statements_are_about_all_numbers() -> None:
+    general = [s for s in statements() if s["values"] is None]
+    assert len(general) >= 14
+    assert any("prefix" in json.dumps(s["claim"]) and "reach" in json.dumps(s["claim"]) for s in general)
+
+
+def test_texts() -> None:
+    texts = [statement_text(s) for s in statements()]
+    assert "window_: lags {0..k}; for all L, k: reach(L) == k * L" in texts
+    assert (
+        "one: lags {0..k | m*p (0 <= m <= 1)}; for L = 1, k = 1, p = 2, with k >= 1: "
+        "reach(L) > k * L + p * ceil_log2(L)"
+    ) in texts
+    assert any(t.endswith("covers(n, layers = L)") for t in texts)
+    assert "many: lags {0..2 | m*5 (0 <= m <= 3)}: not covers(64, layers = 5)" in texts
+    assert any("reach(min(L, 3)) <= 3 * max(p, -p) + 3 * k" in t for t in texts)
+
+
+FALSE = [
+    (["==", ["reach", "L"], ["*", "p", "L"]], [], "reach is k*L where k > p"),
+    (
+        ["<=", ["reach", "L"], ["+", ["*", "k", "L"], ["*", "p", ["ceil_log2", "L"]]]],
+        [["<=", "p", ["+", "k", 1]]],
+        "p > k",
+    ),
+    (["==", ["prefix", "L"], ["reach", "L"]], [["<=", "p", ["+", "k", 2]]], "a hole"),
+    (["==", ["prefix", ["-", 0, 1]], ["-", 0, 1]], [], "fewer than no layers"),
+    (["==", ["prefix", "L"], ["-", 0, 5]], [], "a negative prefix"),
+    (["<=", ["prefix", "L"], ["*", "k", "L"]], [], "a prefix too small"),
+]
+
+
+@pytest.mark.parametrize(("claim", "given", "why"), FALSE, ids=[why for *_, why in FALSE])
+def test_something_false_gets_no_proof(claim: Any, given: Any, why: str) -> None:
+    layers = [[[0, "k", 1, 0], [0, 0, "p", 1]]]
+    statement = {"pattern": "one", "layers": layers, "given": [[">=", "k", 1], *given], "values": None, "claim": claim}
+    with pytest.raises((UnprovedError, ValueError, LookupError)):
+        checker.check(statement, proof_of(statement))
+
+
+def test_forged_proofs_are_rejected() -> None:
+    """Attempts to prove ``reach(L) <= 0`` by what a proof must not do."""
+    layers = [[[0, "k", 1, 0], [0, 0, "p", 1]]]
+    statement = {"pattern": "one", "layers": layers, "given": [], "values": None, "claim": ["<=", ["reach", "L"], 0]}
+    goals: list[Any] = [
+        [],
+        [[[1, []]]],
+        [[[-1, []]]],
+        [[[1, [0]], [-1, [0]], [-1, []]]],
+        [[[0.5, [0]]]],
+        [[["1", [0]]]],
+        [[[True, [0]]]],
+        [[[1, [99]]]],
+        [[[1, ["0"]]]],
+        [[[1, [-1] * 20]]],
+        None,
+    ]
+    for goal in goals:
+        leaf = {"goals": goal, "prefixes": []}
+        for proof in (leaf, {"split": ["-", "k", "p"], "yes": leaf, "no": leaf}, {"split": 0, "yes": leaf, "no": leaf}):
+            assert not accepted({**statement, "proof": proof})
+    # A case that is left out.
+    assert not accepted({**statement, "proof": {"split": -1, "yes": {"goals": [], "prefixes": []}}})
+
+
+def test_a_hole_must_be_one_for_every_block() -> None:
+    """The value of a prefix must not depend on the block that is looked at: quantified names cannot be spelled."""
+    layers = [[[0, 1, 1, 0], [0, 0, 3, 1]]]
+    evidence = {"value": "m'", "runs": [[0, 0, 0]], "last": 0, "most": 0}
+    for proof in (
+        {"goals": [[[1, [0]]]] * 20, "prefixes": [evidence]},
+        {"split": "m'", "yes": {"goals": [], "prefixes": []}, "no": {"goals": [], "prefixes": []}},
+    ):
+        claim = ["<=", ["prefix", "L"], "L"]
+        statement = {"pattern": "x", "layers": layers, "given": [], "values": None, "claim": claim, "proof": proof}
+        assert not accepted(statement)
+
+
+def test_concrete_statements() -> None:
+    layers = [[[0, 64, 1, 0], [0, 0, 256, 8]]]
+    found = for_concrete("pi", layers, ("covers", 32768, 24))
+    assert found is not None
+    assert accepted(found["statements"][0])
+    assert statement_text(found["statements"][0]).endswith("covers(32768, layers = 24)")
+    assert for_concrete("pi", layers, ("covers", 32768, 4)) is None
+    assert for_concrete("pi", [[[0, 0, 7, "oo"]]], ("==", ["reach", 1], 0)) is None
+    assert for_concrete("pi", layers, ("==", ["coverage", 2], ["coverage", 2])) is not None
+
+
+def test_large_concrete_statements_are_checked_fast() -> None:
+    """A million tokens and 64 layers take the checker well below a second."""
+    layers = [[[0, 128, 1, 0], [0, 0, 4096, 8]]]
+    found = for_concrete("pi", layers, ("covers", 1 << 20, 64))
+    assert found is not None
+
+
+@pytest.mark.parametrize(
+    ("layers", "claim"),
+    [
+        ([[[0, 1 << 62, 1, 0]]], ["==", ["reach", 1], 1 << 62]),
+        ([[[0, 1, 1 << 62, 3]]], ["==", ["coverage", 1], 7]),
+        ([[[0, 1, 1, 0]]], ["==", ["reach", 1 << 62], 1 << 62]),
+        ([[[0, 1, 1, 0]]], ["covers", 1 << 62, 1]),
+        ([[[0, 1, 1, 0]]], ["covers", 4, 1 << 62]),
+        ([[[0, 0, 1, 0]]], ["==", ["reach", 1 << 62], 0]),
+        ([[[0, 1, 1, 0]]], [">=", ["prefix", 1, 4], 0]),
+        ([[[0, 1, 1, "oo"]]], ["==", ["reach", 1], 5]),
+        ([], ["==", ["reach", 1], 0]),
+        ([[[0, -1, 1, 0]]], ["==", ["reach", 1], 0]),
+        ([[[0, 1, 0, 0]]], ["==", ["reach", 1], 1]),
+    ],
+)
+def test_absurd_statements_are_refused_quickly(layers: Any, claim: Any) -> None:
+    proof = {"goals": [], "prefixes": []}
+    statement = {"pattern": "x", "layers": layers, "given": [], "values": {}, "claim": claim, "proof": proof}
+    assert not accepted(statement)
+
+
+def test_verdicts_without_a_kind_of_certificate_have_none() -> None:
+    text = """
+    causal pattern p(k = 2, q_ = 5) { attend window(k) | stride(q_, 2) }
+    pattern sym(k = 2) { attend window(k, k) }
+    prove p: causal
+    prove p: edges(n) <= n*(k + 4)
+    prove sym: reach(L) == k*L
+    """
+    program = driver.load_program(Source("none", text))
+    for item in program.proves:
+        found = decide(program, item)
+        assert found is not None
+        assert found.proved
+        assert certified(program, item, found).certificate is None
+    unknown = Verdict("unknown", "no rule")
+    assert certified(program, program.proves[0], unknown) is unknown
