@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
+Change: TypeAlias = Callable[[Any], None]
 KERNELS = ("_forward", "_backward_q", "_backward_kv")
 
 
@@ -32,8 +34,9 @@ def mutants(text: str, period: int = 1) -> Iterator[Mutant]:
     for function in tree.body:
         if not isinstance(function, ast.FunctionDef) or not function.name.endswith(KERNELS):
             continue
+        visited = ("last_q", "q_at") if function.name.endswith("_kv") else ("last_k", "k_at")
         for node in list(ast.walk(function)):
-            for what, change in _changes(node, period):
+            for what, change in _changes(node, period, visited):
                 before = copy.copy(node.__dict__)
                 change(node)
                 ast.fix_missing_locations(tree)
@@ -47,8 +50,8 @@ def _plus(value: ast.expr, by: int) -> ast.expr:
     return ast.BinOp(value, ast.Add() if by > 0 else ast.Sub(), ast.Constant(abs(by)))
 
 
-def _changes(node: ast.AST, period: int) -> Iterator[tuple[str, object]]:
-    """What can be changed at a node, and how."""
+def _changes(node: ast.AST, period: int, visited: tuple[str, ...]) -> Iterator[tuple[str, Change]]:
+    """What can be changed at a node, and how; ``visited`` are the positions that the kernel's loop runs over."""
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
         name = node.targets[0].id
         if name.startswith("lo_"):
@@ -63,34 +66,38 @@ def _changes(node: ast.AST, period: int) -> Iterator[tuple[str, object]]:
             yield from _moved(node, "value", "the last one masked", -1)
         elif name == "live":
             yield from _moved(node, "value", "mask narrower", -1)
-            yield from _moved(node, "value", "mask wider", period)
+            yield from _moved(node, "value", "mask wider", period, visited)
     elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) and node.target.id.startswith("lo_"):
         yield "phase moved", _value(+1)
     elif isinstance(node, ast.If) and "whole" in ast.unparse(node.test):
-        yield from _moved(node, "test", "full too early", period)
+        yield from _moved(node, "test", "full too early", period, visited)
 
 
-def _value(by: int) -> object:
-    def change(node: ast.Assign) -> None:
+def _value(by: int) -> Change:
+    def change(node: Any) -> None:
         node.value = _plus(node.value, by)
 
     return change
 
 
-def _comparisons(expr: ast.expr) -> Iterator[ast.Compare]:
+def _comparisons(expr: ast.expr, granted: tuple[str, ...] = ()) -> Iterator[ast.Compare]:
+    """Comparisons by order, but for those of what is ``granted``: a bound of a position that the loop itself keeps."""
     for node in ast.walk(expr):
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.LtE | ast.GtE | ast.Lt | ast.Gt):
-            yield node
+            left = node.left.value if isinstance(node.left, ast.Subscript) else node.left
+            if not (isinstance(left, ast.Name) and left.id in ("t", *granted)):
+                yield node
 
 
-def _moved(node: ast.AST, field: str, what: str, by: int) -> Iterator[tuple[str, object]]:
+def _moved(
+    node: ast.AST, field: str, what: str, by: int, granted: tuple[str, ...] = ()
+) -> Iterator[tuple[str, Change]]:
     """Each comparison of an expression let through ``by`` more, one at a time."""
-    count = len(list(_comparisons(getattr(node, field))))
-    for i in range(count):
+    for i in range(len(list(_comparisons(getattr(node, field), granted)))):
 
         def change(node: ast.AST, i: int = i) -> None:
             expr = copy.deepcopy(getattr(node, field))
-            compare = list(_comparisons(expr))[i]
+            compare = list(_comparisons(expr, granted))[i]
             upper = isinstance(compare.ops[0], ast.LtE | ast.Lt)
             compare.comparators[0] = _plus(compare.comparators[0], by if upper else -by)
             setattr(node, field, expr)
