@@ -32,7 +32,7 @@ def test_a_file_alone_in_a_folder_trains_a_step(tmp_path: Path) -> None:
 import sys
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("patternc", "lark", "hypothesis", "typer"):
+        if name.split(".")[0] == "patternc":
             raise ImportError(name)
 sys.meta_path.insert(0, Refuse())
 import torch, gated
