@@ -160,7 +160,7 @@ def side(blocks: Iterable[Block], know: Knowledge) -> Side | None:
     window: Expr = ZERO
     intervals: list[Block] = []
     strided: list[Block] = []
-    for block in blocks:
+    for block in _merged([_from_zero(b, know) for b in blocks], know):
         if block.start == ZERO and block.width == ZERO and block.hops is not None and block.hops != ZERO:
             # Lag 0 and one more are one more.
             alone = know.proves(compare("==", block.hops, ONE))
@@ -179,12 +179,22 @@ def side(blocks: Iterable[Block], know: Knowledge) -> Side | None:
             window = know.larger(window, block.width)
         elif know.proves(compare("==", block.start, block.period)):
             # The run at lag 0 is the window's.
-            block = Block(ZERO, block.width, block.period, None if block.hops is None else add(block.hops, ONE))
+            block = _one_hop_earlier(block, know)
         skips.append(block)
     for skip in skips:
         if not know.ask(compare("<=", skip.width, window)):
             return None
-    return Side(window, tuple(_merged([replace(s, hops=s.hops and know.normal(s.hops)) for s in skips], know)))
+    return Side(window, tuple(_merged(skips, know)))
+
+
+def _from_zero(block: Block, know: Knowledge) -> Block:
+    """A stride that begins with its period as one that begins with lag 0, which is held anyway."""
+    strided = block.hops != ZERO and block.width == ZERO
+    return _one_hop_earlier(block, know) if strided and know.proves(compare("==", block.start, block.period)) else block
+
+
+def _one_hop_earlier(block: Block, know: Knowledge) -> Block:
+    return replace(block, start=ZERO, hops=None if block.hops is None else know.normal(add(block.hops, ONE)))
 
 
 def _grown(window: Expr, intervals: list[Block], sure: bool, know: Knowledge) -> Expr:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from patternc.analysis.symbolic.formula import formula
 from patternc.ir.expr import ONE, ZERO, Expr, compare, conjunction, disjunction, negation, substitute
 from patternc.ir.program import Causal, Equal, NonEmpty, Pattern, Program, Prove, Subset
 from patternc.ir.relation import K, Lag, LagMod, N, Q, Relation, atoms, member, needs_documents, substituted, union
@@ -41,12 +40,10 @@ def pair_formula(
     match item.claim:
         case Causal():
             return PairFormula(symbols, _INSIDE, disjunction((negation(held), compare(">=", Q, K))))
-        case NonEmpty() if all(
-            isinstance(atom, Lag | LagMod) and N.name not in member(atom).symbols for atom in atoms(layer)
-        ):
-            # The first query of a sequence of one token has itself only; and lag 0 serves every query.
-            alone = substitute(held, {Q.name: ZERO, K.name: ZERO, N.name: ONE})
-            return PairFormula((), (), alone)
+        case NonEmpty() if _by_lag(layer):
+            # The first query of a sequence of one token has itself only; and lag 0 serves every query, in any head.
+            first = {Q.name: ZERO, K.name: ZERO, N.name: ONE}
+            return PairFormula((), (), conjunction(substitute(member(union(*head)), first) for head in heads))
         case Subset(other) | Equal(other):
             second = program.pattern(other)
             if second is None or len(heads) != 1:
@@ -64,6 +61,11 @@ def pair_formula(
             return None
 
 
+def _by_lag(layer: Relation) -> bool:
+    """Whether membership is a function of the lag alone."""
+    return all(isinstance(a, Lag | LagMod) and N.name not in a.member().symbols for a in atoms(layer))
+
+
 def _other(pattern: Pattern, given: Mapping[str, Expr]) -> tuple[Expr, list[Expr]] | None:
     """Membership in the other pattern and what its parameters satisfy."""
     if pattern.by_head or len(pattern.ranges) != 1:
@@ -73,6 +75,3 @@ def _other(pattern: Pattern, given: Mapping[str, Expr]) -> tuple[Expr, list[Expr
         return None
     conditions = [substitute(r.condition, given) for r in (*pattern.requirements, *pattern.ranges[0].domains)]
     return member(layer), conditions
-
-
-__all__ = ["PairFormula", "formula", "pair_formula"]

@@ -15,7 +15,7 @@ from patternc.analysis import verdict
 from patternc.analysis.claims import NoClosedFormError, Translation
 from patternc.analysis.closed_form import Rule, Value
 from patternc.analysis.pairs import pair_formula
-from patternc.analysis.subject import Subject, heads_of
+from patternc.analysis.subject import Subject, default_heads, heads_of
 from patternc.analysis.symbolic.knowledge import Knowledge, UndeterminedError
 from patternc.analysis.symbolic.lowering import Sample
 from patternc.analysis.verdict import Verdict
@@ -37,7 +37,7 @@ def decide(program: Program, item: Prove, rules: Sequence[Rule]) -> Verdict | No
         return None
     try:
         question = _question(program, pattern, item, rules)
-        return None if question is None else question.answer()
+        return None if question is None else question.answer().noting(*question.notes)
     except ExprError:
         return None
 
@@ -47,7 +47,10 @@ def _question(program: Program, pattern: Pattern, item: Prove, rules: Sequence[R
     if item.heads is not None and not isinstance(item.heads, Int):
         return None
     count = item.heads.value if isinstance(item.heads, Int) else None
-    heads = heads_of(pattern, given, count)
+    heads, notes = heads_of(pattern, given, count), []
+    if heads is None and count is None:
+        count = default_heads(pattern)
+        heads, notes = heads_of(pattern, given, count), [f"for {count} heads, since the claim gives no head count"]
     if heads is None:
         return None
     conditions = [substitute(r.condition, given) for r in pattern.requirements]
@@ -67,7 +70,7 @@ def _question(program: Program, pattern: Pattern, item: Prove, rules: Sequence[R
     if not all(c.symbols <= known for c in (*conditions, *([structural.goal] if structural else []))):
         return None
     fixed = {name: value.value for name, value in item.arguments if isinstance(value, Int)}
-    return Question(claim, heads.branches, Knowledge(conditions, order), rules, fixed)
+    return Question(claim, heads.branches, Knowledge(conditions, order), rules, fixed, notes)
 
 
 @dataclass
@@ -79,6 +82,7 @@ class Question:
     know: Knowledge
     rules: Sequence[Rule]
     fixed: dict[str, int]
+    notes: list[str]
     cases: int = MAX_CASES
     started: float = field(default_factory=monotonic)
     theorems: dict[str, None] = field(default_factory=dict)

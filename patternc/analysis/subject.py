@@ -42,6 +42,12 @@ def heads_of(pattern: Pattern, arguments: Mapping[str, Expr | int], count: int |
     return Heads(tuple(branches), tuple(domains))
 
 
+def default_heads(pattern: Pattern) -> int:
+    """The head count that is assumed where a claim gives none: the least power of two from 8 on that the ranges fit."""
+    ends = [part.hi.value for part in pattern.ranges if isinstance(part.hi, Int)]
+    return max(8, 1 << (max(ends, default=1) - 1).bit_length())
+
+
 def _owners(pattern: Pattern, count: int | None) -> list[tuple[int, HeadRange]]:
     """Every head and the range that it lies in; nothing where that cannot be said."""
     bounded = [part for part in pattern.ranges if part.lo is not None and part.hi is not None]

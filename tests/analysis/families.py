@@ -121,6 +121,19 @@ FAMILIES = (
         endless=56,
     ),
     Family(
+        "causal pattern run_(a = 2, p = 7, k = 3, M = 2) {"
+        " require M >= 0; attend window(k) | where(0 <= d <= M * p + a and d % p <= a) }",
+        {"a": range(4), "p": range(1, 9), "k": range(5), "M": range(4)},
+        lambda a, p, k, M: skips(k, p, M, a),
+        where=lambda a, p, k, M: a < k < p or M == 0,
+    ),
+    Family(
+        "causal pattern runs_(a = 2, p = 7, k = 3) { attend window(k) | where(d % p <= a) }",
+        {"a": range(4), "p": range(1, 10), "k": range(6)},
+        lambda a, p, k: skips(k, p, None, min(a, p - 1)),
+        endless=LONGEST,
+    ),
+    Family(
         "causal pattern far_(a = 2, w = 1) { attend where(a <= d <= a + w) }",
         {"a": range(6), "w": range(4)},
         lambda a, w: frozenset(range(a, a + w + 1)),

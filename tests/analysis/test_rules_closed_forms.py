@@ -20,13 +20,21 @@ UNDECIDED = {
     # Lag sets without a window, or with skips that do not begin at lag 0: their gaps have no closed form.
     *(("phased_", name) for name in ("prefix", "coverage", "depth")),
     *(("phases_", name) for name in ("prefix", "coverage", "depth")),
+    # Of runs of skips that are narrower than the window, only the prefix is known.
+    *(("run_", name) for name in ("coverage", "depth")),
     *(("far_", name) for name in ("prefix", "coverage", "depth")),
     # Two chunks at least, one key a column, and a window no longer than a chunk.
     ("window_and_ends_", "depth"),
     ("window_and_ends_", "edges"),
 }
 """What is not given for all parameters of the grid; everything else is."""
-ENCLOSED = {("neighbourhood_", "edges"), ("neighbourhoods_", "edges"), ("phases_", "edges")}
+ENCLOSED = {
+    ("neighbourhood_", "edges"),
+    ("neighbourhoods_", "edges"),
+    ("phases_", "edges"),
+    ("run_", "edges"),
+    ("runs_", "edges"),
+}
 """What may be given by bounds."""
 
 

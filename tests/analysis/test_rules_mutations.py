@@ -23,7 +23,8 @@ FOLDER = Path(formulas.__file__).parents[1] / "rules"
 GRIDS = {
     "window": ("window_", "skips_"),
     "skips": ("skips_",),
-    "endless": ("endless_",),
+    "endless": ("endless_", "runs_"),
+    "phases": ("run_",),
     "neighbourhood": ("neighbourhood_", "neighbourhoods_"),
     "symmetric": ("symmetric_", "symmetric_endless_"),
     "edges": ("far_", "phased_", "phases_", "neighbourhoods_", "window_", "endless_", "skips_", "symmetric_"),

@@ -177,6 +177,56 @@ def test_claims_about_pairs(claim: str, outcome: str) -> None:
     assert found.outcome == outcome, found
 
 
+HEADS = """
+causal pattern phases(k = 4, p = 9) { attend window(k) | stride(p, all, h) }
+causal pattern staggered(k = 8, p = 16, hops = 2) {
+    require hops >= 1, p > k
+    attend gate(window(k), stride(p, hops, phase = h * p // heads))
+}
+causal pattern alone(p = 9) { attend stride(p, all, h) }
+causal pattern halves(k = 4, p = 9) {
+    attend heads {
+        0..2: window(k)
+        2..4: window(k) | stride(p, 1)
+    }
+}
+causal pattern rest(k = 4, p = 9) {
+    attend heads {
+        0..2: window(k)
+        else: stride(p, 1)
+    }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("claim", "outcome"),
+    [
+        ("phases(heads = 4) if k >= 1: depth(n) <= 1 + (p - 1 + k - 1) // k", "proved"),
+        ("phases(heads = 4) if k >= 4, p >= 5: prefix(1) == k", "refuted"),
+        ("phases(heads = 4): reach(L) == oo", "proved"),
+        ("phases: reach(L) == oo", "proved"),
+        ("phases: nonempty", "proved"),
+        ("phases(k = 0): reach(L) == oo", "proved"),
+        ("alone(heads = 3): nonempty", "refuted"),
+        ("staggered(heads = 2): edges(n) <= n*(k + hops + 2)", "proved"),
+        ("staggered(heads = 2): reach(L) <= L*p*(hops + 1)", "proved"),
+        ("staggered(heads = 2): reach(L) == L*p*hops", "refuted"),
+        ("halves: reach(L) == L*max(k, p)", "proved"),
+        ("halves: edges(n) <= n*(k + 2)", "proved"),
+        ("halves: edges(n) <= n*(k + 1)", "refuted"),
+        ("halves if k >= 1, p <= k + 1: gapfree(L)", "proved"),
+        ("rest(heads = 4): reach(L) == L*max(k, p)", "proved"),
+        ("rest(heads = 2): reach(L) == L*k", "proved"),
+        ("rest: reach(L) == L*max(k, p)", "proved"),
+    ],
+)
+def test_claims_about_heads(claim: str, outcome: str) -> None:
+    program = driver.load_program(Source("heads", f"{HEADS}\nprove {claim}\n"))
+    found = decide(program, program.proves[0])
+    assert (found.outcome if found is not None and not found.unknown else "undecided") == outcome, found
+
+
 def test_what_no_rule_reaches_is_not_guessed() -> None:
     text = """
     pattern odd(k = 2, p = 5) { attend window(k) | where(q % 2 == 0 and d % p == 0) }

@@ -40,6 +40,7 @@ def total(values: Sequence[Expr]) -> Expr:
 
 def count(subject: Subject, blocks: Sequence[Block], n: Expr) -> Bounds:
     """How many pairs the union of blocks on one side of the diagonal holds."""
+    blocks = [b for b in blocks if b.start in (ZERO, ONE) or subject.ask("a <= n - 1", a=b.start, n=n)]
     if not blocks:
         return Bounds(ZERO, ZERO)
     windows = [b for b in blocks if b.start in (ZERO, ONE) and _interval(b)]
@@ -88,10 +89,9 @@ def _enclosed(subject: Subject, blocks: Sequence[Block], n: Expr) -> Bounds:
 
 
 def last_within(block: Block, n: Expr) -> Expr:
-    """The last lag of an interval that a sequence of n tokens has; below ``start`` where it has none."""
+    """The last lag of an interval that a sequence of n tokens has; one less than ``start`` where it has none."""
     last = formula("n - 1", n=n)
-    end = last if block.hops is None else minimum(block.last, last)
-    return end if block.start in (ZERO, ONE) else maximum(end, formula("a - 1", a=block.start))
+    return last if block.hops is None else minimum(block.last, last)
 
 
 def window_pairs(first: Expr, last: Expr, n: Expr) -> Expr:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from time import monotonic
 
 from patternc.analysis.symbolic.lowering import Context, Sample, SplitError, UnsupportedError
 from patternc.analysis.symbolic.polynomial import Poly
 from patternc.analysis.symbolic.positivity import contradiction
-from patternc.ir.expr import Bool, Compare, Expr, Logic, disjunction, negation
+from patternc.ir.expr import Arith, Bool, Compare, Expr, Logic, disjunction, negation
 
 MAX_ALTERNATIVES = 64
 MAX_CASES = 96
+MAX_SECONDS = 4.0
+"""A search that takes longer is given up between two cases."""
 DEGREE = 3
 
 
@@ -29,11 +32,11 @@ class Prover:
         self.assumptions = assumptions
         self.samples = samples
         self._cases: dict[tuple[tuple[Compare, ...], tuple[Poly, ...]], Context | SplitError] = {}
-        self._left, self._degree = 0, DEGREE
+        self._left, self._degree, self._until = 0, DEGREE, 0.0
 
     def proves(self, goal: Expr, degree: int = DEGREE) -> bool:
         """Whether ``goal`` is found to follow for all integers, by products of at most ``degree`` facts."""
-        self._left, self._degree = MAX_CASES, degree
+        self._left, self._degree, self._until = MAX_CASES, degree, monotonic() + MAX_SECONDS
         try:
             return all(self._goal(case, goal) for case in _alternatives(self.assumptions))
         except UnsupportedError:
@@ -48,6 +51,10 @@ class Prover:
             case Logic("or", (first, *others)):
                 rest = disjunction(others)
                 return all(self._goal(case + choice, rest) for choice in _choices(negation(first)))
+            case Compare("<=" | "<" as op, Arith("max", args), right):
+                return all(self._goal(case, Compare(op, arg, right)) for arg in args)
+            case Compare(">=" | ">" as op, left, Arith("max", args)):
+                return all(self._goal(case, Compare(op, left, arg)) for arg in args)
             case Compare("==", left, right):
                 return all(self._goal(case, Compare(op, left, right)) for op in ("<=", ">="))
             case Compare("!=", left, right):
@@ -61,7 +68,7 @@ class Prover:
 
     def _follows(self, case: tuple[Compare, ...], goal: Compare | None, splits: tuple[Poly, ...]) -> bool:
         """Whether the goal (None: a contradiction) follows in this case and under ``splits``."""
-        if self._left <= 0:
+        if self._left <= 0 or monotonic() > self._until:
             return False
         self._left -= 1
         try:
