@@ -60,7 +60,7 @@ def _written(name: str, key: str, text: str) -> Path:
         folder = _private(cache_folder())
     except OSError:
         folder = Path(tempfile.mkdtemp(prefix="patternc-"))
-    path = folder / f"{name}_{key[:16]}.py"
+    path = folder / f"{name[:64]}_{key[:16]}.py"
     try:
         if path.read_text(encoding="utf-8") == text:
             return path

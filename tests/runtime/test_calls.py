@@ -1,0 +1,87 @@
+"""Calls that cannot be served are refused: the argument, what was expected and what came."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import patternc
+
+GATED = "causal pattern gated(l = 3, p = 4) { attend gate(window(l), stride(p)) }"
+
+
+def tensors(
+    heads: int = 4, kv: int = 2, n: int = 8, dim: int = 16, dtype: torch.dtype = torch.float32
+) -> list[torch.Tensor]:
+    q, k = torch.randn(1, heads, n, dim, dtype=dtype), torch.randn(1, kv, n, dim, dtype=dtype)
+    return [q, k, k.clone(), torch.randn(1, heads, n, 2)]
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "says"),
+    [
+        (lambda a: a[:3], ValueError, "gate: gated has 2 branches and needs logits (1, 4, 8, 2); got None"),
+        (lambda a: [*a[:3], a[3][..., :1]], ValueError, "gate: expected logits (1, 4, 8, 2), got (1, 4, 8, 1)"),
+        (lambda a: [a[0].double(), *a[1:]], TypeError, "q: expected float32, bfloat16 or float16, got torch.float64"),
+        (
+            lambda a: [a[0], a[1].half(), *a[2:]],
+            TypeError,
+            "k: expected the dtype of q, torch.float32, got",
+        ),
+        (
+            lambda a: [a[0][:, :3], *a[1:3], a[3][:, :3]],
+            ValueError,
+            "q: expected a number of heads that 2 key heads",
+        ),
+        (lambda a: [a[0], a[1][..., :8], *a[2:]], ValueError, "k: expected (batch 1, kv heads, tokens, head_dim 16)"),
+        (lambda a: [a[0], a[1], a[2][:, :, :5], a[3]], ValueError, "v: expected the shape of k, (1, 2, 8, 16)"),
+        (lambda a: [a[0][0], *a[1:]], ValueError, "q: expected 4 axes"),
+        (lambda a: [a[0].transpose(2, 3), *a[1:]], ValueError, "q: expected 1 as the last stride"),
+        (lambda a: [None, *a[1:]], TypeError, "q: expected a tensor, got NoneType"),
+    ],
+)
+def test_calls_that_cannot_be_served_say_which_argument_and_why(change: object, kind: type, says: str) -> None:
+    with pytest.raises(kind) as caught:
+        patternc.loads(GATED)(*change(tensors()))  # type: ignore[operator]
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("option", [{"dropout": 0.1}, {"softcap": 30.0}, {"attn_mask": torch.ones(1)}])
+def test_options_that_no_kernel_has_are_refused(option: dict[str, object]) -> None:
+    name = next(iter(option))
+    with pytest.raises((TypeError, ValueError), match=name):
+        patternc.loads(GATED)(*tensors(), **option)  # type: ignore[arg-type]
+
+
+def test_documents_are_needed_exactly_where_the_pattern_speaks_of_them() -> None:
+    documents = patternc.loads("pattern docs(l = 2) { attend per_document(window(l)) }")
+    q, k, v, gate = tensors()
+    with pytest.raises(ValueError, match="cu_seqlens: docs speaks of documents"):
+        documents(q, k, v)
+    with pytest.raises(ValueError, match="cu_seqlens: expected numbers that grow from 0 to 8"):
+        documents(q, k, v, cu_seqlens=torch.tensor([0, 5, 3, 8]))
+    with pytest.raises(ValueError, match="cu_seqlens: gated has no documents"):
+        patternc.loads(GATED)(q, k, v, gate, cu_seqlens=torch.tensor([0, 8]))
+
+
+def test_a_module_matches_its_pattern_and_refuses_numbers_that_do_not_fit() -> None:
+    pattern = patternc.loads(GATED)
+    layer = patternc.nn.PatternAttention(dim=32, heads=4, kv_heads=2, pattern=pattern, head_dim=16, bias=True)
+    x = torch.randn(2, 9, 32, requires_grad=True)
+    layer(x).sum().backward()
+    assert x.grad is not None
+    assert layer.q_proj.bias is not None
+    assert layer.k_proj.out_features == 32
+    with pytest.raises(ValueError, match="kv_heads: expected a divisor of the 4 heads, got 3"):
+        patternc.nn.PatternAttention(dim=32, heads=4, kv_heads=3, pattern=pattern)
+    with pytest.raises(ValueError, match="heads: expected a divisor of dim 30"):
+        patternc.nn.PatternAttention(dim=30, heads=4, pattern=pattern)
+
+
+def test_hostile_names_reach_the_emitted_file_only_as_names() -> None:
+    comment = '# """; import os; os.system("x")'
+    text = f"causal pattern __import__(exec = 3, os = 4) {{ {comment}\n attend window(exec) | stride(os) }}"
+    emitted = patternc.loads(text).emit()
+    assert "os.system" not in emitted
+    assert 'NAME = "__import__"' in emitted
+    compile(emitted, "emitted", "exec")
