@@ -66,7 +66,7 @@ def run(name: str, programs: int, seed: int) -> int:
         failed += 1
         data = shrunk(data, tokens, check, seconds=60)
         print(f"\n{name}: program {i} of seed {seed} fails: {failure(data, tokens, check)}")
-        print(f"{sample(data, tokens)}, options {sample(data, tokens).options}\n  --check {name} --data {data.rstrip(bytes(1)).hex()}")
+        print(f"{sample(data, tokens)}\n  --check {name} --data {data.rstrip(bytes(1)).hex()}")
     print(f"{name}: {programs} programs, {failed} failures, {time.monotonic() - begun:.0f} s", flush=True)
     return failed
 

@@ -293,7 +293,7 @@ class Sample:
         printer.text(repr(self))
 
     def __repr__(self) -> str:
-        return f"{print_file(self.drawn.file)}heads {self.drawn.heads}, nk {self.nk}, nq {self.nq}, ends {self.ends}"
+        return f"{print_file(self.drawn.file)}heads {self.drawn.heads}, nk {self.nk}, nq {self.nq}, ends {self.ends}, options {self.options}"
 
 
 def sample(data: bytes, tokens: int) -> Sample:

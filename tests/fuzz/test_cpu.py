@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 
 from tests.fuzz.checks import check_call
 from tests.fuzz.programs import Sample, samples
 
 
-@settings(max_examples=600)
+@settings(max_examples=600, phases=[Phase.generate])
 @given(samples(tokens=40))
 def test_cpu_path(sample: Sample) -> None:
     check_call(sample, kernels=False)

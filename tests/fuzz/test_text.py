@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 
 from tests.fuzz.checks import check_mask, check_text
 from tests.fuzz.programs import Sample, samples
 
 
-@settings(max_examples=2000)
+@settings(max_examples=2000, phases=[Phase.generate])
 @given(samples(tokens=16))
 def test_text_and_mask(sample: Sample) -> None:
     check_text(sample)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 
 from patternc.ir.expr import FALSE, Expr
 from patternc.ir.plan import Plan, Segment
@@ -22,7 +22,7 @@ def segments(plan: Plan, heads: int) -> list[tuple[int, Segment]]:
     ]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, phases=[Phase.generate])
 @given(samples(tokens=10))
 def test_bounds_hold_all_live_pairs(sample: Sample) -> None:
     here = Sequence.of(sample)
@@ -46,7 +46,7 @@ def test_bounds_hold_all_live_pairs(sample: Sample) -> None:
                 assert here.of_tile(form(segment.keys_live), None, keys)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, phases=[Phase.generate])
 @given(samples(tokens=10))
 def test_full_is_exact(sample: Sample) -> None:
     """A tile that is said to be full is, and where a closed form exists it finds every full tile."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 
 from patternc.lowering.terms import TooManyTermsError, disjoint, masked, meet, subtract, terms
 from tests.fuzz.programs import Sample, samples
@@ -10,7 +10,7 @@ from tests.lowering.brute import Sequence, instance_of
 from tests.oracle import section1
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, phases=[Phase.generate])
 @given(samples(tokens=9))
 def test_terms_and_disjoint_terms_hold_the_relation(sample: Sample) -> None:
     here = Sequence.of(sample)
@@ -32,7 +32,7 @@ def test_terms_and_disjoint_terms_hold_the_relation(sample: Sample) -> None:
             assert count == len(union), "a pair lies in two of the disjoint terms"
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, phases=[Phase.generate])
 @given(samples(tokens=9), samples(tokens=9))
 def test_meet_and_subtract(one: Sample, other: Sample) -> None:
     here = Sequence.of(one)
