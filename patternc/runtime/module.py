@@ -9,6 +9,7 @@ from torch import nn
 
 if TYPE_CHECKING:
     from patternc.pattern import Pattern
+    from patternc.runtime.cache import Cache
 
 
 class PatternAttention(nn.Module):
@@ -46,10 +47,38 @@ class PatternAttention(nn.Module):
         self.out_proj = nn.Linear(heads * self.head_dim, dim, bias=bias)
         self.gate_proj = nn.Linear(dim, heads * pattern.branches) if pattern.gated else None
 
+    def make_cache(self, batch: int, max_length: int, *, dtype: torch.dtype | None = None) -> Cache:
+        """A cache for decoding ``batch`` sequences of up to ``max_length`` tokens: the keys that any later token sees.
+
+        ``dtype`` is that of the projections unless given (under autocast, autocast's).  Raises `ValueError` where the
+        pattern cannot be decoded: it sees the future, or depends on documents or on the length.
+        """
+        from patternc.runtime.cache import Cache
+
+        weight = self.k_proj.weight
+        return Cache(
+            self.pattern,
+            batch,
+            max_length,
+            heads=self.heads,
+            kv_heads=self.kv_heads,
+            head_dim=self.head_dim,
+            dtype=weight.dtype if dtype is None else dtype,
+            device=weight.device,
+        )
+
     def forward(
-        self, x: torch.Tensor, *, cu_seqlens: torch.Tensor | None = None, lengths: torch.Tensor | None = None
+        self,
+        x: torch.Tensor,
+        *,
+        cu_seqlens: torch.Tensor | None = None,
+        lengths: torch.Tensor | None = None,
+        cache: Cache | None = None,
     ) -> torch.Tensor:
-        """``x`` (B, N, dim) to (B, N, dim); ``cu_seqlens`` and ``lengths`` as in `Pattern.__call__`."""
+        """``x`` (B, N, dim) to (B, N, dim); ``cu_seqlens`` and ``lengths`` as in `Pattern.__call__`.
+
+        With ``cache``, ``x`` are the next N tokens of its sequences.
+        """
 
         def split(y: torch.Tensor) -> torch.Tensor:
             return y.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
@@ -58,7 +87,13 @@ class PatternAttention(nn.Module):
         gate = None
         if self.gate_proj is not None:
             gate = self.gate_proj(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        out = self.pattern(q, k, v, gate, cu_seqlens=cu_seqlens, lengths=lengths)
+        if cache is not None:
+            for name, given in (("cu_seqlens", cu_seqlens), ("lengths", lengths)):
+                if given is not None:
+                    raise ValueError(f"{name}: a cache holds sequences of one length, expected None; got {given}")
+            out = cache.attend(q, k, v, gate)
+        else:
+            out = self.pattern(q, k, v, gate, cu_seqlens=cu_seqlens, lengths=lengths)
         return self.out_proj(out.transpose(1, 2).flatten(2))
 
     def extra_repr(self) -> str:
