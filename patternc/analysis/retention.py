@@ -8,8 +8,8 @@ condition is beyond what is understood here its keys are held for ever: the boun
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from patternc.analysis.intset import ALL, INF, Bound, IntSet, TooLarge, interval
 from patternc.analysis.semantics import plainly_causal
@@ -75,42 +75,52 @@ _POSITIONS = interval(0, None)
 def _key_words(keys: IntSet) -> str:
     if _POSITIONS.within(keys):
         return "every key"
-    (first, *others) = (keys & _POSITIONS).pieces
-    if others or len(first.runs) > 1:
+    first, *others = (keys & _POSITIONS).pieces
+    (lo, hi), *more = first.runs
+    if others or more:
         return "some keys"
+    if first.lo == first.hi:
+        return f"key {first.lo}"
     if first.solid:
         return f"keys from {first.lo} on" if first.hi == INF else f"keys {first.lo} to {first.hi}"
-    lo, hi = first.runs[0]
     residues = str(lo) if lo == hi else f"{lo} to {hi}"
     return f"keys that are {residues} mod {first.period}"
 
 
-def holds(shape: Shape) -> tuple[Hold, ...]:
-    """What a relation holds: after query t, a key that no hold reaches past t is seen by no later query."""
+def holds(shape: Shape, n: int) -> tuple[Hold, ...]:
+    """What a relation holds in sequences of up to ``n`` tokens.
+
+    After query t, a key that no hold reaches past t is seen by no later query.
+    """
     match shape:
         case LagIn(lags):
-            return (Hold(lag=lags.greatest),) if lags.greatest >= 0 else ()
+            return _bounded(lags, n, lambda bound: Hold(lag=bound))
         case KeyIn(keys):
             return (Hold(keys=keys),)
         case QueryIn(queries):
-            return (Hold(query=queries.greatest),) if queries.greatest >= 0 else ()
+            return _bounded(queries, n, lambda bound: Hold(query=bound))
         case ChunkIn(size, offset, distances):
-            most = distances.greatest
-            if not isinstance(most, int):
-                return (Hold(),) if most > 0 else ()
-            return (Hold(chunks=((size, offset, most),)),) if most >= 0 else ()
+            return _bounded(distances, n, lambda bound: Hold(chunks=((size, offset, int(bound)),)))
         case Either(parts):
-            return _longest(hold for part in parts for hold in holds(part))
+            return _longest(hold for part in parts for hold in holds(part, n))
         case Both(parts):
             found: tuple[Hold, ...] = (Hold(),)
-            for several in sorted(map(holds, parts), key=len):
+            for several in sorted((holds(part, n) for part in parts), key=len):
                 if len(found) * len(several) > MAX_HOLDS:
                     continue
                 met = (a.meet(b) for a in found for b in several)
-                found = _longest(h for h in met if not (h.keys & _POSITIONS).empty)
+                found = _longest(h for h in met if not (h.keys & interval(0, n - 1)).empty)
             return found
         case _:
             return (Hold(),)
+
+
+def _bounded(members: IntSet, n: int, hold: Callable[[Bound], Hold]) -> tuple[Hold, ...]:
+    """The hold by the greatest number below ``n``: none where it is negative, an endless one where it is the last."""
+    most = members.at_most(n - 1)
+    if most is None or most < 0:
+        return ()
+    return (hold(most) if most < n - 1 else Hold(),)
 
 
 def _longest(found: Iterable[Hold]) -> tuple[Hold, ...]:
@@ -136,8 +146,8 @@ class Retention:
     """For each key-value head its kind."""
 
 
-def retention(instance: Instance, heads: int, kv_heads: int) -> Retention:
-    """What a cache for ``heads`` query heads that share ``kv_heads`` key-value heads must hold.
+def retention(instance: Instance, n: int, heads: int, kv_heads: int) -> Retention:
+    """What a cache of up to ``n`` tokens for ``heads`` query heads that share ``kv_heads`` key-value heads must hold.
 
     Raises `NoCacheError` where the pattern cannot be decoded token by token, `InstantiationError` where it does not
     take that many heads.
@@ -152,7 +162,7 @@ def retention(instance: Instance, heads: int, kv_heads: int) -> Retention:
         # What a group of query heads sees, their branches united.
         relation = union(*dict.fromkeys(b for row in rows[j * group : (j + 1) * group] for b in row))
         if relation not in known:
-            known[relation] = holds(shape_of(relation))
+            known[relation] = holds(shape_of(relation), n)
         order.append(kinds.setdefault(known[relation], len(kinds)))
     return Retention(tuple(kinds), tuple(order))
 
@@ -172,10 +182,3 @@ def _refuse(instance: Instance, shapes: list[Shape]) -> None:
         raise NoCacheError(
             f"pattern {name} may see the future, which is not there yet while decoding: declare it `causal pattern`"
         )
-
-
-def shortened(found: tuple[Hold, ...], n: int) -> tuple[Hold, ...]:
-    """The holds at length ``n``: a bound that no pair of the sequence reaches is none."""
-    return _longest(
-        replace(h, lag=INF if h.lag >= n - 1 else h.lag, query=INF if h.query >= n - 1 else h.query) for h in found
-    )

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from patternc.analysis.intset import INF, IntSet
-from patternc.analysis.retention import Hold, NoCacheError, retention, shortened
+from patternc.analysis.retention import Hold, NoCacheError, retention
 from patternc.ir.instantiate import Instance
 
-MAX_LENGTH = 2**26
-"""The longest sequence that a cache is laid out for: what is known of each of its tokens is kept."""
+MAX_LENGTH = 2**24
+"""The longest sequence that a cache is laid out for: its tokens are looked at one by one."""
 MAX_WHY = 3
 """So many reasons stand in a line."""
 
@@ -30,10 +30,6 @@ class Slots:
     count: int
     """How many slots there are: the most keys that are alive at once."""
 
-    @property
-    def keeps_all(self) -> bool:
-        return self.count == len(self.last)
-
 
 @lru_cache(maxsize=64)
 def slots_of(holds: tuple[Hold, ...], n: int) -> Slots:
@@ -45,9 +41,7 @@ def slots_of(holds: tuple[Hold, ...], n: int) -> Slots:
     last = last_queries(holds, n)
     born = np.flatnonzero(last >= np.arange(n))
     dies = last[born]
-    ends = np.bincount(dies + 1, minlength=n + 1)[: n + 1]
-    alive = np.cumsum(np.bincount(born, minlength=n + 1) - ends)
-    count = int(alive.max(initial=0))
+    count = most_alive(last)
     # Each key's predecessor in its slot; followed to the slot's first key, whose number is the slot.
     first = np.arange(len(born))
     first[count:] = np.argsort(dies, kind="stable")[: len(born) - count]
@@ -56,6 +50,14 @@ def slots_of(holds: tuple[Hold, ...], n: int) -> Slots:
     slot = np.full(n, -1, dtype=np.int64)
     slot[born] = first
     return Slots(holds, last, slot, count)
+
+
+def most_alive(last: Any) -> int:
+    """How many keys are alive at once, at most, by the last queries that see them."""
+    n = len(last)
+    born = np.flatnonzero(last >= np.arange(n))
+    ends = np.bincount(last[born] + 1, minlength=n + 1)
+    return int(np.cumsum(np.bincount(born, minlength=n + 1) - ends).max(initial=0))
 
 
 def last_queries(holds: tuple[Hold, ...], n: int) -> Any:
@@ -120,10 +122,12 @@ class CacheReport:
 
 def cache_report(instance: Instance, length: int, heads: int) -> CacheReport:
     """What `PatternAttention.make_cache` would hold for sequences of up to ``length`` tokens."""
+    if length > MAX_LENGTH:
+        return CacheReport(length, (), (), f"a cache is laid out for up to {MAX_LENGTH:,} tokens")
     try:
-        needed = retention(instance, heads, heads)
+        needed = retention(instance, length, heads, heads)
     except NoCacheError as problem:
         return CacheReport(length, (), (), str(problem))
-    kinds = [slots_of(shortened(kind, length), length) for kind in needed.kinds]
-    words = dict.fromkeys(h.words() for kind in kinds for h in kind.holds)
-    return CacheReport(length, tuple(kinds[i].count for i in needed.order), tuple(words) or ("no key",))
+    counts = [most_alive(last_queries(kind, length)) for kind in needed.kinds]
+    words = dict.fromkeys(hold.words() for kind in needed.kinds for hold in kind)
+    return CacheReport(length, tuple(counts[i] for i in needed.order), tuple(words) or ("no key",))

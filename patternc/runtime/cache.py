@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from patternc.analysis.retention import NoCacheError, Retention, retention, shortened
+from patternc.analysis.retention import NoCacheError, Retention, retention
 from patternc.lowering.slots import MAX_LENGTH, Slots, slots_of
 from patternc.runtime import slot_attention
 from patternc.runtime.slot_attention import Layout, Seen
@@ -55,8 +55,8 @@ class Cache:
         self.heads, self.kv_heads, self.head_dim = heads, kv_heads, head_dim
         self.length = 0
         """How many tokens each sequence has so far."""
-        needed = _needed(pattern, heads, kv_heads)
-        kinds = [slots_of(shortened(kind, max_length), max_length) for kind in needed.kinds]
+        needed = _needed(pattern, max_length, heads, kv_heads)
+        kinds = [slots_of(kind, max_length) for kind in needed.kinds]
         counts = [kinds[i].count for i in needed.order]
         self._layout = Layout(tuple(sum(counts[:j]) for j in range(kv_heads)), tuple(counts))
         # One slot more takes the keys that nobody will see.
@@ -130,20 +130,20 @@ class Cache:
         """
         self._check(q, k, v, gate)
         n = q.shape[2]
-        scale = self.head_dim**-0.5 if scale is None else float(scale)
+        factor = self.head_dim**-0.5 if scale is None else float(scale)
         if n == 0:
             return torch.empty_like(q)
         if n > 1 and self.length == 0:
-            out = self.pattern(q, k, v, gate, scale=scale)
+            out = self.pattern(q, k, v, gate, scale=factor)
         elif n == 1:
             # The new key takes its slot first: what it displaces is seen by no query from this one on.
             self._store(k, v)
-            out = self._fused(*self._read(q, self.length, scale), gate, q.dtype)
+            out = self._fused(*self._read(q, self.length, factor), gate, q.dtype)
             self.length += 1
             return out
         else:
             # Earlier queries of the chunk may see keys that its later keys displace.
-            parts = [self._chunk(q, k, v, gate, scale, i, i + self._step(n)) for i in range(0, n, self._step(n))]
+            parts = [self._chunk(q, k, v, gate, factor, i, i + self._step(n)) for i in range(0, n, self._step(n))]
             out = torch.cat(parts, 2)
         self._store(k, v)
         self.length += n
@@ -185,7 +185,7 @@ class Cache:
         first: int,
         last: int,
     ) -> torch.Tensor:
-        """The queries ``first ... last - 1`` of a chunk: the cache and the chunk's own keys are parts of one softmax."""
+        """The queries ``first ... last - 1`` of a chunk: cache and new keys are two parts of one softmax."""
         q = q[:, :, first:last]
         gate = None if gate is None else gate[:, :, first:last]
         n = k.shape[2]
@@ -261,8 +261,8 @@ def _rows(pattern: Pattern, heads: int, order: tuple[int, ...]) -> list[tuple[in
     return [(order[members[0] * len(order) // heads], tuple(members)) for members in found.values()]
 
 
-def _needed(pattern: Pattern, heads: int, kv_heads: int) -> Retention:
+def _needed(pattern: Pattern, n: int, heads: int, kv_heads: int) -> Retention:
     try:
-        return retention(pattern._instance, heads, kv_heads)  # pyright: ignore[reportPrivateUsage]
+        return retention(pattern._instance, n, heads, kv_heads)  # pyright: ignore[reportPrivateUsage]
     except NoCacheError as problem:
         raise ValueError(f"pattern: {problem}") from problem
