@@ -167,6 +167,12 @@ def retention(instance: Instance, n: int, heads: int, kv_heads: int) -> Retentio
     return Retention(tuple(kinds), tuple(order))
 
 
+def may_see_the_future(instance: Instance, heads: int) -> bool:
+    """Whether some query may see a later key; False is certain."""
+    branches = dict.fromkeys(b for head in instance.heads(heads) for b in head.branches)
+    return not all(plainly_causal(shape_of(b)) for b in branches)
+
+
 def _refuse(instance: Instance, shapes: list[Shape]) -> None:
     name = instance.name
     if instance.needs_documents:

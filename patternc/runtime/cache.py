@@ -16,7 +16,8 @@ import torch
 from patternc.analysis.retention import NoCacheError, Retention, retention
 from patternc.lowering.slots import MAX_LENGTH, Slots, slots_of
 from patternc.runtime import slot_attention
-from patternc.runtime.slot_attention import Layout, Seen
+from patternc.runtime.at_positions import attend_at, fused, rows_alike, seen_by
+from patternc.runtime.slot_attention import Layout
 
 if TYPE_CHECKING:
     from patternc.pattern import Pattern
@@ -69,7 +70,7 @@ class Cache:
         self._positions = [torch.full((kind.count + 1,), -1, dtype=torch.int64, device=device) for kind in kinds]
         self._starts = torch.tensor(self._layout.start, device=device)[:, None]
         self._kind_of_head = torch.tensor(self._order, device=device)
-        self._rows = _rows(pattern, heads, self._order)
+        self._rows = rows_alike(pattern, heads, self._order)
 
     def __repr__(self) -> str:
         return (
@@ -138,7 +139,7 @@ class Cache:
         elif n == 1:
             # The new key takes its slot first: what it displaces is seen by no query from this one on.
             self._store(k, v)
-            out = self._fused(*self._read(q, self.length, factor), gate, q.dtype)
+            out = fused(self.pattern, *self._read(q, self.length, factor), gate, q.dtype)
             self.length += 1
             return out
         else:
@@ -188,32 +189,16 @@ class Cache:
         """The queries ``first ... last - 1`` of a chunk: cache and new keys are two parts of one softmax."""
         q = q[:, :, first:last]
         gate = None if gate is None else gate[:, :, first:last]
-        n = k.shape[2]
-        own = Layout(tuple(j * n for j in range(self.kv_heads)), (n,) * self.kv_heads)
-        at = self.length + torch.arange(n, device=q.device)
-        seen = self._seen(self.length + first, q.shape[2], {i: at for i in self._order})
-        new = slot_attention.attend(q, k.flatten(1, 2).contiguous(), v.flatten(1, 2).contiguous(), own, seen, scale)
+        own = self.length + torch.arange(k.shape[2], device=k.device)
+        new = attend_at(self.pattern, q, k, v, self.length + first, own, scale)
         old = self._read(q, self.length + first, scale)
-        return self._fused(torch.cat([old[0], new[0]]), torch.cat([old[1], new[1]]), gate, q.dtype)
+        return fused(self.pattern, torch.cat([old[0], new[0]]), torch.cat([old[1], new[1]]), gate, q.dtype)
 
     def _read(self, q: torch.Tensor, position: int, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
         """Attention of queries from ``position`` on to the slots."""
         where = {kind: positions[:-1] for kind, positions in enumerate(self._positions)}
-        return slot_attention.attend(q, self.k, self.v, self._layout, self._seen(position, q.shape[2], where), scale)
-
-    def _seen(self, position: int, n: int, where: dict[int, torch.Tensor]) -> Seen:
-        """Which of ``n`` queries from ``position`` on see which keys, whose positions are given by kind."""
-        live = self.pattern.module(self.heads).live
-        segments: list[torch.Tensor] = []
-        heads: list[list[tuple[int, ...]]] = [[] for _ in range(self.pattern.branches)]
-        for branch in range(self.pattern.branches):
-            for kind, members in self._rows:
-                at = where[kind]
-                q = torch.arange(position, position + n, device=at.device)[:, None]
-                segments.append(live(branch, members[0], q, at[None, :], position + n) & (at >= 0))
-                for other in range(self.pattern.branches):
-                    heads[other].append(members if other == branch else ())
-        return Seen(tuple(segments), tuple(map(tuple, heads)))
+        seen = seen_by(self.pattern, self.heads, self._rows, position, q.shape[2], where)
+        return slot_attention.attend(q, self.k, self.v, self._layout, seen, scale)
 
     def _store(self, k: torch.Tensor, v: torch.Tensor) -> None:
         """Puts the keys of the next tokens into their slots, those that a query from the last of them on may see."""
@@ -231,34 +216,11 @@ class Cache:
         self.k.index_copy_(1, flat, k.flatten(1, 2))
         self.v.index_copy_(1, flat, v.flatten(1, 2))
 
-    def _fused(
-        self, outs: torch.Tensor, lse: torch.Tensor, gate: torch.Tensor | None, dtype: torch.dtype
-    ) -> torch.Tensor:
-        """The parts of each branch's softmax joined, the branches weighted."""
-        out, _ = slot_attention.joined(outs, lse)
-        if gate is None:
-            return out[0].to(dtype)
-        instance = self.pattern._instance  # pyright: ignore[reportPrivateUsage]
-        counts = torch.tensor(instance.branch_counts(self.heads), device=gate.device)
-        missing = torch.arange(self.pattern.branches, device=gate.device) >= counts[:, None]
-        weights = torch.softmax(gate.float().masked_fill(missing[:, None], float("-inf")), -1)
-        return (weights.movedim(-1, 0)[..., None] * out).sum(0).to(dtype)
-
 
 @lru_cache(maxsize=64)
 def _table(slots: Slots, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """For each token its slot and the last query that may see it; layers of one pattern share them."""
     return torch.from_numpy(slots.slot).to(device), torch.from_numpy(slots.last).to(device)
-
-
-def _rows(pattern: Pattern, heads: int, order: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
-    """The query heads that see alike, with the kind of their key-value heads: of the same branches and one kind."""
-    if not pattern.depends_on_head:
-        return [(order[0], tuple(range(heads)))]
-    found: dict[object, list[int]] = {}
-    for h, head in enumerate(pattern._instance.heads(heads)):  # pyright: ignore[reportPrivateUsage]
-        found.setdefault((head.branches, order[h * len(order) // heads]), []).append(h)
-    return [(order[members[0] * len(order) // heads], tuple(members)) for members in found.values()]
 
 
 def _needed(pattern: Pattern, n: int, heads: int, kv_heads: int) -> Retention:
