@@ -42,6 +42,11 @@ class Hold:
         """Whether its keys are never dropped."""
         return self.lag == INF and self.query == INF and not self.chunks
 
+    @property
+    def reach(self) -> Bound:
+        """A bound on the lag across which a key is seen."""
+        return min(self.lag, self.query, *((distance + 1) * size - 1 for size, _, distance in self.chunks))
+
     def meet(self, other: Hold) -> Hold:
         """The keys and bounds of both; where the keys of both are too many to write down, those of one."""
         try:

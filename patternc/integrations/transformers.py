@@ -146,16 +146,21 @@ class _Implementation:
         kv_offset: int = 0,
         mask_function: Callable[..., Any] = causal_mask_function,
         attention_mask: torch.Tensor | Tokens | None = None,
+        config: Any = None,
         **_: Any,
     ) -> Tokens:
         """What a model's attention is given for a mask (`transformers.masking_utils`)."""
         if isinstance(attention_mask, Tokens):
             return attention_mask
+        if getattr(config, "is_encoder_decoder", False) or getattr(config, "add_cross_attention", False):
+            raise ValueError(f"{self.name}: a pattern speaks of one sequence, and the model attends across two")
         causal, window = _understood(mask_function)
         first = int(q_offset)
         total = first + q_length if causal else kv_offset + kv_length
         if total != first + q_length:
-            raise ValueError(f"{self.name}: expected as many keys as queries, got {total} keys, {first + q_length} queries")
+            raise ValueError(
+                f"{self.name}: expected a key for each query, got {total} keys, {first + q_length} queries"
+            )
         plain = Tokens(first, total, kv_offset, causal, window)
         if attention_mask is None:
             return plain
@@ -193,6 +198,8 @@ class _Implementation:
             out = layer.attend(pattern, query, gate, scale)
         else:
             end = tokens.total - tokens.kept_from
+            if key.shape[2] < end:
+                raise ValueError(f"key: expected the {end} tokens that the mask was made for, got {key.shape[2]}")
             out = _attend(pattern, query, key[:, :, :end], value[:, :, :end], gate, scale, tokens)
         return out.transpose(1, 2).contiguous(), None
 
@@ -240,7 +247,7 @@ class _Implementation:
         if windows and _longest_lag(pattern, heads, kv_heads) >= min(windows):
             if self.sliding_window == "refuse":
                 raise ValueError(
-                    f"sliding_window: the model sees {min(windows)} tokens in this layer, and pattern {pattern.name} more; "
+                    f"sliding_window: the model sees {min(windows)} tokens in this layer, pattern {pattern.name} more; "
                     f'register("{self.name}", ..., sliding_window="keep") keeps to both, "replace" to the pattern'
                 )
             if self.sliding_window == "keep":
@@ -249,8 +256,8 @@ class _Implementation:
             _serves_a_decoder(pattern, heads, kv_heads, tokens.first > 0)
         if tokens.kept_from and _longest_lag(pattern, heads, kv_heads) > tokens.first - tokens.kept_from:
             raise ValueError(
-                f"cache: the model's cache has dropped the first {tokens.kept_from} tokens, which pattern {pattern.name} "
-                "may still see; pass cache=DynamicCache() or a LiveCache"
+                f"cache: the model's cache has dropped the first {tokens.kept_from} tokens, and pattern {pattern.name} "
+                "may still see them; pass cache=DynamicCache() or a LiveCache"
             )
         return pattern
 
@@ -299,13 +306,16 @@ def _attend(
         return fused(pattern, *attend_at(pattern, q, k, v, tokens.first, at, scale), gate, q.dtype)
     outs: list[torch.Tensor] = []
     for b, row in enumerate(tokens.rows):
-        mine = [x[b : b + 1].index_select(2, row.queries if x is q else row.keys) for x in (q, k, v)]
-        logits = None if gate is None else gate[b : b + 1].index_select(2, row.queries)
+        queries, keys = row.queries.to(q.device), row.keys.to(q.device)
+        mine = q[b : b + 1].index_select(2, queries)
+        k_row, v_row = (x[b : b + 1].index_select(2, keys) for x in (k, v))
+        logits = None if gate is None else gate[b : b + 1].index_select(2, queries)
         if tokens.kept_from:
-            out = fused(pattern, *attend_at(pattern, *mine, row.first, row.positions, scale), logits, q.dtype)
+            parts = attend_at(pattern, mine, k_row, v_row, row.first, row.positions.to(q.device), scale)
+            out = fused(pattern, *parts, logits, q.dtype)
         else:
-            out = pattern(*mine, logits, scale=scale)
-        outs.append(q.new_zeros((1, *q.shape[1:3], v.shape[-1])).index_copy(2, row.queries, out))
+            out = pattern(mine, k_row, v_row, logits, scale=scale)
+        outs.append(q.new_zeros((1, *q.shape[1:3], v.shape[-1])).index_copy(2, queries, out))
     return torch.cat(outs)
 
 
@@ -316,7 +326,7 @@ def _longest_lag(pattern: Pattern, heads: int, kv_heads: int) -> float:
         needed = retention(pattern._instance, MAX_LENGTH, heads, kv_heads)  # pyright: ignore[reportPrivateUsage]
     except NoCacheError:
         return float("inf")
-    return max((hold.lag for kind in needed.kinds for hold in kind), default=0)
+    return max((hold.reach for kind in needed.kinds for hold in kind), default=0)
 
 
 @lru_cache(maxsize=256)

@@ -19,7 +19,8 @@ import triton
 from patternc.runtime.slot_kernel import attend_slots
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET", "0") == "1"
-BLOCK_SLOTS = 64
+TILE_BYTES = 16384
+"""A tile of keys: 64 slots of 128 columns in half precision."""
 PROGRAMS = 264
 """Slots are split until there are about so many programs: two for each multiprocessor of a large GPU."""
 
@@ -48,7 +49,10 @@ def attend(
     """Outputs (parts, branches, B, H, n_q, D) and their log-sum-exp (parts, branches, B, H, n_q), in float32.
 
     ``q`` (B, H, n_q, D); ``k``, ``v`` (B, slots of all heads, D), contiguous.  Parts are to be joined by `joined`.
+    Raises `ValueError` where gradients are asked for.
     """
+    if torch.is_grad_enabled() and any(x.requires_grad for x in (q, k, v)):
+        raise ValueError("q: attention to kept keys has no backward pass, expected a call under torch.no_grad()")
     by = _by_kernel if q.is_cuda or INTERPRETED else _by_torch
     with torch.autocast(q.device.type, enabled=False):
         return by(q if q.stride(-1) == 1 else q.contiguous(), k, v, layout, seen, scale)
@@ -75,7 +79,9 @@ def _by_kernel(
     block_r = 16 if n_q * group <= 16 else 32
     tiles = triton.cdiv(n_q * group, block_r)
     programs = batch * kv_heads * tiles * branches
-    splits = max(1, min(PROGRAMS // programs, triton.cdiv(max(layout.count), 4 * BLOCK_SLOTS)))
+    block_d = max(16, triton.next_power_of_2(head_dim))
+    block_s = max(16, min(64, TILE_BYTES // (block_d * q.element_size())))
+    splits = max(1, min(PROGRAMS // programs, triton.cdiv(max(layout.count), 4 * block_s)))
     outs = torch.empty(splits, branches, batch, heads, n_q, head_dim, device=q.device, dtype=torch.float32)
     lse = torch.empty(splits, branches, batch, heads, n_q, device=q.device, dtype=torch.float32)
     widths = tuple(s.shape[1] for s in seen.segments)
@@ -104,8 +110,8 @@ def _by_kernel(
         splits,
         D=head_dim,
         BLOCK_R=block_r,
-        BLOCK_S=BLOCK_SLOTS,
-        BLOCK_D=max(16, triton.next_power_of_2(head_dim)),
+        BLOCK_S=block_s,
+        BLOCK_D=block_d,
         PRECISION="ieee" if q.dtype == torch.float32 else "tf32",
     )
     return outs, lse
