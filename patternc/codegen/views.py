@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from patternc.codegen.printer import Printer, by_head
 from patternc.ir.expr import TRUE, Expr, Int
 from patternc.ir.plan import Gather, HeadGroup, Part, PerHead, Plan, Segment
-from patternc.lowering.schedule import heads_text
+from patternc.lowering.heads import heads_text
 
 SCALARS = {f".{end}_{side}": f"{end}_{side}" for end in ("first", "last") for side in ("q", "k")}
 DOCUMENT_SCALARS = {f"{s}_{edge}": f"{n}_{edge}" for s, n in SCALARS.items() for edge in ("start", "end")}
@@ -67,6 +67,7 @@ class PartView:
     kind: str
     branch: int
     first: bool
+    leaves_delta: bool
     fuses: bool
     """Whether it runs last, for every head, and so adds up the branches of the gate."""
     below_zero: bool
@@ -168,6 +169,7 @@ def _part(plan: Plan, branch: int, part: Part, name: str) -> PartView:
         kind=part.kind,
         branch=branch,
         first=part.first,
+        leaves_delta=part.leaves_delta,
         fuses=len(plan.branches) > 1 and part in plan.branches[-1].parts[-1:] and _runs_always(part),
         below_zero=part.below_zero,
         guarded=part.guarded,
