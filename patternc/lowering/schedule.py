@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from patternc.ir.expr import (
     Expr,
@@ -72,7 +72,9 @@ class Scheduled:
     granted: tuple[Atom | None, ...]
     """For each term the atom that the tiling itself grants."""
     but: tuple[Term, ...] = ()
-    """What blocks leave to other parts."""
+    """What blocks leave to other parts, and their masks take out."""
+    cut: bool = False
+    """Whether pairs that an earlier term holds, too, were taken out of the terms themselves."""
 
     def pieces(self) -> tuple[Piece, ...]:
         if self.kind == "blocks":
@@ -85,9 +87,10 @@ def schedule(relation: Relation) -> tuple[Scheduled, ...]:
     try:
         # Plain lag intervals come first, so that they stay whole when overlaps are taken out of the later ones.
         found = sorted(terms(relation), key=lambda t: (ORDER.index(kind_of(t)), len(t.atoms)))
+        whole = tuple(strengthened(t) for t in found if kind_of(t) != "blocks")
         pieces = tuple(map(strengthened, disjoint(t for t in found if kind_of(t) != "blocks")))
     except TooManyTermsError:
-        found, pieces = [masked(relation)], ()
+        found, whole, pieces = [masked(relation)], (), ()
     by_kind: dict[Kind, list[Term]] = {kind: [] for kind in ORDER}
     for term in (*pieces, *(t for t in found if kind_of(t) == "blocks")):
         by_kind[kind_of(term)].append(term)
@@ -113,7 +116,7 @@ def schedule(relation: Relation) -> tuple[Scheduled, ...]:
             others = [t for s in result for t in s.terms if any(meet(t, b) for b in by_kind["blocks"])]
         blocks = tuple(by_kind["blocks"])
         result.append(Scheduled("blocks", blocks, (None,) * len(blocks), tuple(others)))
-    return tuple(result)
+    return tuple(replace(s, cut=s.kind != "blocks" and not set(s.terms) <= set(whole)) for s in result)
 
 
 def kind_of(term: Term) -> Kind:

@@ -349,6 +349,17 @@ def cases(load: Callable[[dict[str, int]], Pattern], parameters: dict[str, int],
     return one()
 
 
+def run_one(load: Callable[[dict[str, int]], Pattern], case: Case, device: str) -> Report:
+    """Runs one case."""
+    report = Report(1, Counter(), 0.0)
+    try:
+        margins = run_case(load(dict(case.values)), case, device, report.launches)
+        report.worst = max(margins.values())
+    except Exception as error:
+        report.failure, report.failing = f"{type(error).__name__}: {error}", case
+    return report
+
+
 def run_many(
     load: Callable[[dict[str, int]], Pattern],
     parameters: dict[str, int],
