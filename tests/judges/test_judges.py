@@ -24,9 +24,7 @@ def pattern(name: str) -> Pattern:
     return patternc.loads(JUDGES[name].text)
 
 
-def dense(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, seen: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+def dense(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, seen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Attention under a mask (heads, nq, nk), in the precision of the tensors; rows without keys give 0 and -inf."""
     group = q.shape[1] // k.shape[1]
     k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
@@ -145,4 +143,3 @@ def test_a_window_and_its_complement_are_causal_attention(shape: tuple[int, int]
 
     for mine, truth in zip(outcome(merged), outcome(lambda *x: call(whole, *x)), strict=True):
         torch.testing.assert_close(mine, truth, rtol=1e-4, atol=1e-5)
-

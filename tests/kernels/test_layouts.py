@@ -39,7 +39,9 @@ def test_layout(name: str, layout: str) -> None:
     for x, y in zip(plain, strided, strict=True):
         torch.testing.assert_close(x, y)
     for mine, other in zip(
-        outcome(name, strided, lambda x: x.square().sum()), outcome(name, plain, lambda x: x.square().sum()), strict=True
+        outcome(name, strided, lambda x: x.square().sum()),
+        outcome(name, plain, lambda x: x.square().sum()),
+        strict=True,
     ):
         torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-5)
 
