@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from patternc.cli.common import DefineOption, FileArgument, PatternOption, fail, load_patterns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from patternc.ir.instantiate import Instance
+    from patternc.pattern import Pattern
+    from patternc.runtime.testing import Report
 
 
 def test_command(
@@ -42,11 +49,11 @@ def test_command(
     failed = False
     for one in instances:
 
-        def load(values: dict[str, int], one: object = one) -> Pattern:
-            return Pattern(instantiate(one.pattern, values), program, source)  # type: ignore[attr-defined]
+        def load(values: dict[str, int], one: Instance = one) -> Pattern:
+            return Pattern(instantiate(one.pattern, values), program, source)
 
         if case is not None:
-            report = _repeat(testing, load, case, device)
+            report = _repeat(load, case, device)
         else:
             report = testing.run_many(load, dict(one.values), device, examples, seed, _progress(one.name, examples))
         failed |= not _print(report, file, one.name, seed)
@@ -60,13 +67,15 @@ def _has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
-def _progress(name: str, examples: int):
+def _progress(name: str, examples: int) -> Callable[[int], None]:
     if not sys.stderr.isatty():
         return lambda done: None
     return lambda done: print(f"\r  {name}: case {done} of {examples} ", end="", file=sys.stderr, flush=True)
 
 
-def _repeat(testing, load, text: str, device: str):
+def _repeat(load: Callable[[dict[str, int]], Pattern], text: str, device: str) -> Report:
+    from patternc.runtime import testing
+
     try:
         case = testing.Case.parse(text)
     except (ValueError, TypeError) as error:
@@ -80,7 +89,7 @@ def _repeat(testing, load, text: str, device: str):
     return report
 
 
-def _print(report, file: str, name: str, seed: int) -> bool:
+def _print(report: Report, file: str, name: str, seed: int) -> bool:
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)
     print(f"\n{name}: {report.cases} cases")
