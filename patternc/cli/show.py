@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +9,10 @@ import typer
 
 from patternc import driver
 from patternc.cli.common import DefineOption, FileArgument, definitions, fail, instance, load
-from patternc.config import progress_wanted
+from patternc.cli.console import progress, told
 from patternc.diagnostics import UsageError
 from patternc.ir.expr import ExprError
+from patternc.passes import run
 
 if TYPE_CHECKING:
     from patternc.ir.program import Pattern, Program, Stack
@@ -28,9 +28,13 @@ def show_command(
     pattern: Annotated[
         str | None, typer.Option("--pattern", metavar="NAME", help="Pick one pattern, or a stack.")
     ] = None,
-    n: Annotated[int | None, typer.Option("--n", min=1, max=1 << 22, help="Tokens of the sequence.")] = None,
-    layers: Annotated[int | None, typer.Option("--layers", min=1, max=4096, help="Layers of the field.")] = None,
-    heads: Annotated[int | None, typer.Option("--heads", min=1, help="Query heads.")] = None,
+    n: Annotated[
+        int | None, typer.Option("--n", metavar="N", min=1, max=1 << 22, help="Tokens of the sequence.")
+    ] = None,
+    layers: Annotated[
+        int | None, typer.Option("--layers", metavar="L", min=1, max=4096, help="Layers of the field.")
+    ] = None,
+    heads: Annotated[int | None, typer.Option("--heads", metavar="H", min=1, help="Query heads.")] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write a .png, .svg or .html file instead.")
     ] = None,
@@ -59,29 +63,25 @@ def show_command(
 def _show(subjects: list[Subject], output: Path | None) -> None:
     for one in subjects:
         # What is wrong is said before anything is shown.
-        _ = one.heads, one.field
+        with progress(f"following the tokens of {one.name}"):
+            _ = one.heads, run("field", lambda s: s.field, one)
     if output is None:
         from patternc.view.text import print_subject
 
         for one in subjects:
-            print_subject(one)
+            run("draw", print_subject, one)
         return
     if output.suffix.lower() == ".html":
         from patternc.view.page import write_page
 
-        write_page(subjects[0], output, _proving)
-        if progress_wanted():
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        with progress("proving") as step:
+            run("draw", write_page, subjects[0], output, step)
     else:
         from patternc.view.picture import write_picture
 
-        write_picture(subjects[0], output)
-    print(output)
-
-
-def _proving(claim: str) -> None:
-    if progress_wanted():
-        print(f"\r\x1b[K  proving {claim[:60]}", end="", file=sys.stderr, flush=True)
+        with progress("drawing"):
+            run("draw", write_picture, subjects[0], output)
+    told(output)
 
 
 def _targets(source: Source, program: Program, name: str | None) -> list[Pattern | Stack]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from patternc.cli.common import DefineOption, FileArgument, PatternOption, fail, load_patterns
+from patternc.cli.console import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,9 +23,13 @@ def test_command(
     file: FileArgument,
     define: DefineOption = None,
     pattern: PatternOption = None,
-    examples: Annotated[int, typer.Option("--examples", min=1, help="How many cases to draw for each pattern.")] = 25,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the drawn cases.")] = 0,
-    case: Annotated[str | None, typer.Option("--case", help="Repeat one case, as a failure printed it.")] = None,
+    examples: Annotated[
+        int, typer.Option("--examples", metavar="N", min=1, help="How many cases to draw for each pattern.")
+    ] = 25,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Seed of the drawn cases.")] = 0,
+    case: Annotated[
+        str | None, typer.Option("--case", metavar="CASE", help="Repeat one case, as a failure printed it.")
+    ] = None,
 ) -> None:
     """Property-test the kernels against the dense reference, forward and backward.
 
@@ -55,7 +59,9 @@ def test_command(
         if case is not None:
             report = _repeat(load, case, device)
         else:
-            report = testing.run_many(load, dict(one.values), device, examples, seed, _progress(one.name, examples))
+            with progress(f"{one.name}: cases", examples) as step:
+                step("")
+                report = testing.run_many(load, dict(one.values), device, examples, seed, lambda done: step(""))
         failed |= not _print(report, file, one.name, seed)
     if failed:
         raise typer.Exit(1)
@@ -65,12 +71,6 @@ def _has_gpu() -> bool:
     import torch
 
     return torch.cuda.is_available()
-
-
-def _progress(name: str, examples: int) -> Callable[[int], None]:
-    if not sys.stderr.isatty():
-        return lambda done: None
-    return lambda done: print(f"\r  {name}: case {done} of {examples} ", end="", file=sys.stderr, flush=True)
 
 
 def _repeat(load: Callable[[dict[str, int]], Pattern], text: str, device: str) -> Report:
@@ -90,8 +90,6 @@ def _repeat(load: Callable[[dict[str, int]], Pattern], text: str, device: str) -
 
 
 def _print(report: Report, file: str, name: str, seed: int) -> bool:
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr)
     print(f"\n{name}: {report.cases} cases")
     for kernel, count in sorted(report.launches.items()):
         print(f"  {kernel:<32} launched {count} times")
