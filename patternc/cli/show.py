@@ -41,16 +41,17 @@ def show_command(
 ) -> None:
     """Show the mask of every head and branch, and what the last token sees after each layer.
 
-    In the terminal; or, with -o, as a picture or as one interactive page that works without a network.
+    In the terminal; or, with -o, as a picture (several patterns one under the other, on the same scales) or as one
+    interactive page that works without a network.
     """
     suffix = output.suffix.lower() if output is not None else ""
     if output is not None and suffix not in (*PICTURES, ".html"):
         fail(f"-o {output}: expected a name that ends in .png, .svg or .html")
     source, program = load(file)
     targets = _targets(source, program, pattern)
-    if output is not None and len(targets) > 1:
+    if suffix == ".html" and len(targets) > 1:
         names = ", ".join(t.name for t in targets)
-        fail(f"-o: {source.name} has {len(targets)} patterns; pick one with --pattern: {names}")
+        fail(f"-o {output}: a page shows one pattern, {source.name} has {len(targets)}; pick with --pattern: {names}")
     values = definitions(define)
     driver.reject_unknown(values, targets)
     subjects = [_subject(source, program, t, driver.values_of(t, values), n, layers, heads) for t in targets]
@@ -77,10 +78,10 @@ def _show(subjects: list[Subject], output: Path | None) -> None:
         with progress("proving") as step:
             run("draw", write_page, subjects[0], output, step)
     else:
-        from patternc.view.picture import write_picture
+        from patternc.view.picture import write_pictures
 
         with progress("drawing"):
-            run("draw", write_picture, subjects[0], output)
+            run("draw", write_pictures, subjects, output)
     told(output)
 
 
