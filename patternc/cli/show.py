@@ -64,8 +64,10 @@ def show_command(
 def _show(subjects: list[Subject], output: Path | None) -> None:
     for one in subjects:
         # What is wrong is said before anything is shown.
-        with progress(f"following the tokens of {one.name}"):
-            _ = one.heads, run("field", lambda s: s.field, one)
+        _ = one.heads, one.depth
+        if output is None or output.suffix.lower() != ".html":
+            with progress(f"following the tokens of {one.name}"):
+                run("field", lambda s: s.why_no_field, one)
     if output is None:
         from patternc.view.text import print_subject
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,8 @@ def _masks(subject: Subject) -> list[tuple[Instance, Softmax]]:
 
 
 def _field_height(subject: Subject) -> float:
+    if subject.why_no_field:
+        return 1.1
     return 1.1 + 0.26 * min(len(subject.field), MAX_STEPS)
 
 
@@ -157,6 +160,10 @@ def _label(axis: Any, text: str, colour: str) -> None:
 
 
 def _draw_field(axis: Any, subject: Subject) -> None:
+    if subject.why_no_field:
+        axis.text(0, 1, fill(subject.why_no_field, 60), color=FAINT_INK, va="top", transform=axis.transAxes)
+        axis.set_axis_off()
+        return
     steps = [subject.field[i - 1] for i in spread(len(subject.field), MAX_STEPS)]
     n = subject.field_length
     image = np.stack([_seen(step) for step in steps])[:, :, None]

@@ -99,6 +99,16 @@ class Subject:
         complete = next((i for i, s in enumerate(steps) if s.complete), len(steps) - 1)
         return steps[: complete + 1]
 
+    @cached_property
+    def why_no_field(self) -> str:
+        """Why the receptive field is not drawn at this length; empty where it is."""
+        _ = self.depth, self.heads
+        try:
+            _ = self.field
+        except UsageError as problem:
+            return str(problem)
+        return ""
+
 
 def spread(count: int, most: int) -> Sequence[int]:
     """The numbers 1 to ``count``, or ``most`` of them, the first and the last among them."""
