@@ -13,7 +13,7 @@ import typer
 
 from patternc import driver
 from patternc.analysis.prove import prove
-from patternc.analysis.verdict import Json, Verdict
+from patternc.analysis.verdict import Json, Verdict, numbers
 from patternc.cli.common import DefineOption, FileArgument, JsonOption, PatternOption, definitions, load
 from patternc.cli.console import note, progress
 from patternc.config import color_wanted
@@ -130,7 +130,7 @@ def _text(item: Prove, verdict: Verdict) -> str:
     if example is None:
         lines.append(verdict.reason)
     else:
-        lines.append(f"{_numbers(example)}{example['why'] or verdict.reason}")
+        lines.append(f"{numbers(example)}{example['why'] or verdict.reason}")
         lines += _pair(example)
     path = verdict.path if example is None else example.get("path")
     if path:
@@ -145,13 +145,6 @@ def _claim(item: Prove) -> str:
     given += [] if item.heads is None else [f"heads = {show(item.heads)}"]
     condition = "" if item.condition is None else f" if {show(item.condition)}"
     return f"{item.target}{'(' + ', '.join(given) + ')' if given else ''}{condition}: {item.text}"
-
-
-def _numbers(example: Json) -> str:
-    """The counterexample's numbers, as `L = 2, k = 1: `."""
-    named = [("L", example["layers"]), ("n", example["n"]), *example["parameters"].items()]
-    shown = ", ".join(f"{name} = {value}" for name, value in named if value is not None)
-    return f"{shown}: " if shown else ""
 
 
 def _pair(example: Json) -> Iterable[str]:
