@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Hashable, Sequence
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from patternc.ir.expr import (
@@ -21,15 +21,13 @@ from patternc.ir.expr import (
     sub,
 )
 from patternc.ir.instantiate import Instance
-from patternc.ir.plan import FIRST_K, FIRST_Q, Branch, Gather, HeadGroup, Kind, Part, PerHead, Plan, Segment
+from patternc.ir.plan import FIRST_K, FIRST_Q, Branch, Gather, HeadGroup, Part, PerHead, Plan, Segment
 from patternc.ir.printer import plan_expr
 from patternc.ir.relation import (
     Atom,
     ChunkLag,
     Condition,
     KeyMod,
-    KeyRange,
-    Lag,
     LagMod,
     QueryMod,
     QueryRange,
@@ -38,8 +36,9 @@ from patternc.ir.relation import (
     member,
 )
 from patternc.lowering.closed_forms import full, key_bounds, live_keys, live_queries, query_bounds
+from patternc.lowering.schedules import BLOCKS, BY_KIND, SCHEDULES, Scheduled, schedule_of
+from patternc.lowering.schedules.base import bounded
 from patternc.lowering.terms import (
-    ANY_LAG,
     Term,
     TooManyTermsError,
     disjoint,
@@ -50,26 +49,7 @@ from patternc.lowering.terms import (
     terms,
 )
 
-MAX_SEGMENTS = 8
-"""More terms than this in one band part are cheaper as masked blocks."""
-
-MAX_PERIOD = 2**22
-"""Classes and columns further apart than this are masked blocks."""
-
-ORDER: tuple[Kind, ...] = ("band", "columns", "residue", "blocks")
-
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Scheduled:
-    """The terms of one part, before heads are merged.  ``but`` is what blocks leave to other parts."""
-
-    kind: Kind
-    terms: tuple[Term, ...]
-    granted: tuple[Atom | None, ...]
-    """For each term the atom that the tiling itself grants."""
-    but: tuple[Term, ...] = ()
 
 
 class DifferentShapeError(Exception):
@@ -112,94 +92,38 @@ def schedule(relation: Relation) -> tuple[Scheduled, ...]:
     """The parts of one softmax of one head, in launch order."""
     try:
         # Plain lag intervals come first, so that they stay whole when overlaps are taken out of the later ones.
-        found = sorted(terms(relation), key=lambda t: (ORDER.index(kind_of(t)), len(t.atoms)))
-        pieces = tuple(map(strengthened, disjoint(t for t in found if kind_of(t) != "blocks")))
+        found = sorted(terms(relation), key=lambda t: (_place(t), len(t.atoms)))
+        pieces = tuple(map(strengthened, disjoint(t for t in found if schedule_of(t) is not BLOCKS)))
     except TooManyTermsError:
         found, pieces = [masked(relation)], ()
-    by_kind: dict[Kind, list[Term]] = {kind: [] for kind in ORDER}
-    for term in (*pieces, *(t for t in found if kind_of(t) == "blocks")):
-        by_kind[kind_of(term)].append(term)
-    if len(by_kind["band"]) > MAX_SEGMENTS:
-        by_kind["blocks"] += by_kind["band"]
-        by_kind["band"] = []
+    left = [t for t in (*pieces, *found) if schedule_of(t) is BLOCKS]
     result: list[Scheduled] = []
-    if by_kind["band"]:
-        result.append(Scheduled("band", tuple(by_kind["band"]), (None,) * len(by_kind["band"])))
-    by_columns: dict[tuple[Expr, ...], list[Term]] = {}
-    for term in by_kind["columns"]:
-        grant = _columns_of(term)
-        by_columns.setdefault((grant.period, grant.phase, grant.width), []).append(term)
-    result += (Scheduled("columns", tuple(s), tuple(_columns_of(t) for t in s)) for s in by_columns.values())
-    by_period: dict[Expr, list[Term]] = {}
-    for term in by_kind["residue"]:
-        by_period.setdefault(_congruence_of(term).period, []).append(term)
-    result += (Scheduled("residue", tuple(s), tuple(_congruence_of(t) for t in s)) for s in by_period.values())
-    if by_kind["blocks"]:
+    for one in SCHEDULES:
+        groups: dict[Hashable, list[Term]] = {}
+        for term in (t for t in pieces if schedule_of(t) is one):
+            groups.setdefault(one.together(one.grant(term)), []).append(term)
+        for group in groups.values():
+            if one.most is not None and len(group) > one.most:
+                left += group
+            else:
+                result.append(Scheduled(one.kind, tuple(group), tuple(map(one.grant, group))))
+    if left:
         # The terms as they were found say in fewer words what the pieces hold.
-        others = [t for t in found if kind_of(t) != "blocks" and any(meet(t, b) for b in by_kind["blocks"])]
-        if not set(pieces).isdisjoint(by_kind["blocks"]):
-            others = [t for s in result for t in s.terms if any(meet(t, b) for b in by_kind["blocks"])]
-        blocks = tuple(by_kind["blocks"])
-        result.append(Scheduled("blocks", blocks, (None,) * len(blocks), tuple(others)))
+        others = [t for t in found if schedule_of(t) is not BLOCKS and any(meet(t, b) for b in left)]
+        if not set(pieces).isdisjoint(left):
+            others = [t for s in result for t in s.terms if any(meet(t, b) for b in left)]
+        result.append(Scheduled(BLOCKS.kind, tuple(left), (None,) * len(left), tuple(others)))
     return tuple(result)
 
 
-def kind_of(term: Term) -> Kind:
-    """The cheapest exact schedule of a term."""
-    if any(_is_congruence(a) for a in term.atoms):
-        return "residue"
-    if any(_is_column(a) for a in term.atoms):
-        return "columns"
-    return "band" if _gapless(term) else "blocks"
-
-
-def _gapless(term: Term) -> bool:
-    """Whether the keys of consecutive queries join up, so that every tile between a tile's bounds has a live pair."""
-    if not _bounded(term.atoms):
-        return False
-    stairs = [a for a in term.atoms if isinstance(a, ChunkLag | SameDocument)]
-    if not stairs or (term.lag == ANY_LAG and len(term.atoms) == 1):
-        return True
-    # A staircase that is cut has gaps between its steps, unless every row keeps the diagonal.
-    lo, hi = number(term.lag.lo), number(term.lag.hi)
-    chunks = [a for a in stairs if isinstance(a, ChunkLag)]
-    diagonal = all((number(a.lo) or 0) <= 0 and (a.hi is None or (number(a.hi) or 0) >= 0) for a in chunks)
-    return diagonal and (lo is None or lo <= 0) and (hi is None or hi >= 0)
-
-
-def _bounded(atoms: tuple[Atom, ...]) -> bool:
-    """Whether the closed forms of `closed_forms` say all that the atoms say."""
-    kinds = Lag | KeyRange | QueryRange | ChunkLag
-    return all((isinstance(a, SameDocument) and a.same) or (isinstance(a, kinds) and not a.document) for a in atoms)
+def _place(term: Term) -> int:
+    """Where the schedule of a term stands in the order of launches."""
+    return (*SCHEDULES, BLOCKS).index(schedule_of(term))
 
 
 def _needs_guard(kept: tuple[Atom, ...]) -> bool:
     """Whether tiles of a residue class or of columns may hold no live pair."""
-    return not _bounded(kept) or any(isinstance(a, ChunkLag | SameDocument) for a in kept)
-
-
-def _is_congruence(atom: Atom) -> bool:
-    return isinstance(atom, LagMod) and _tiled(atom.period) and number(atom.width) == 1
-
-
-def _is_column(atom: Atom) -> bool:
-    return isinstance(atom, KeyMod) and not atom.document and _tiled(atom.period)
-
-
-def _tiled(period: Expr) -> bool:
-    """Whether the last row of a tile, that many periods behind its first, is a number of 32 bits."""
-    value = number(period)
-    return value is not None and value <= MAX_PERIOD
-
-
-def _congruence_of(term: Term) -> LagMod:
-    return next(a for a in term.atoms if isinstance(a, LagMod) and _is_congruence(a))
-
-
-def _columns_of(term: Term) -> KeyMod:
-    """The sparsest columns of a term."""
-    found = [a for a in term.atoms if isinstance(a, KeyMod) and _is_column(a)]
-    return min(found, key=lambda a: (number(a.width) or 0) / (number(a.period) or 1))
+    return not bounded(kept) or any(isinstance(a, ChunkLag | SameDocument) for a in kept)
 
 
 def _branch(rows: Sequence[tuple[Scheduled, ...]], heads: int | None) -> Branch:
@@ -212,7 +136,7 @@ def _branch(rows: Sequence[tuple[Scheduled, ...]], heads: int | None) -> Branch:
 
 
 def _part(scheduled: Scheduled, heads: tuple[int, ...] | None, *, first: bool) -> Part:
-    if scheduled.kind == "blocks":
+    if scheduled.kind == BLOCKS.kind:
         below = not first and all(_below_zero(t) for t in scheduled.terms)
         return Part("blocks", heads, (_blocks_segment(scheduled),), first, guarded=True, below_zero=below)
     segments: list[Segment] = []
@@ -226,7 +150,7 @@ def _part(scheduled: Scheduled, heads: tuple[int, ...] | None, *, first: bool) -
             kept = tuple(a for a in kept if a not in classes)
         segment = _segment(term.member, kept, granted.phase if isinstance(granted, LagMod) else None)
         segments.append(_by_class(segment, classes))
-        guarded |= scheduled.kind != "band" and _needs_guard(kept)
+        guarded |= not BY_KIND[scheduled.kind].gapless and _needs_guard(kept)
     return Part(
         scheduled.kind,
         heads,
