@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from patternc.cli.common import DefineOption, JsonOption, PatternOption, fail, load, load_patterns
+from patternc.cli.console import progress
 
 if TYPE_CHECKING:
     from patternc.ir.instantiate import Instance
@@ -25,9 +25,13 @@ def test_command(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Pattern files; - is standard input.")],
     define: DefineOption = None,
     pattern: PatternOption = None,
-    examples: Annotated[int, typer.Option("--examples", min=1, help="How many cases to draw for each pattern.")] = 25,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the drawn cases.")] = 0,
-    case: Annotated[str | None, typer.Option("--case", help="Repeat one case, as a failure printed it.")] = None,
+    examples: Annotated[
+        int, typer.Option("--examples", metavar="N", min=1, help="How many cases to draw for each pattern.")
+    ] = 25,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Seed of the drawn cases.")] = 0,
+    case: Annotated[
+        str | None, typer.Option("--case", metavar="CASE", help="Repeat one case, as a failure printed it.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Property-test the kernels against the dense reference, forward and backward.
@@ -53,7 +57,9 @@ def test_command(
     for file, source, program, one in tasks:
         run = _loader(source, program, one)
         if case is None:
-            report = testing.run_many(run, dict(one.values), device, examples, seed, _progress(one.name, examples))
+            with progress(f"{one.name}: cases", examples) as step:
+                step("")
+                report = testing.run_many(run, dict(one.values), device, examples, seed, lambda done: step(""))
         else:
             try:
                 report = testing.run_one(run, testing.Case.parse(case), device)
@@ -93,12 +99,6 @@ def _has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
-def _progress(name: str, examples: int) -> Callable[[int], None]:
-    if not sys.stderr.isatty():
-        return lambda done: None
-    return lambda done: print(f"\r  {name}: case {done} of {examples} ", end="", file=sys.stderr, flush=True)
-
-
 def _answer(report: Report, file: str, name: str, seed: int) -> dict[str, Any]:
     """What is said of one pattern, as data."""
     failure, command = report.failure, None
@@ -120,8 +120,6 @@ def _answer(report: Report, file: str, name: str, seed: int) -> dict[str, Any]:
 
 
 def _show(answer: dict[str, Any]) -> None:
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr)
     print(f"\n{answer['file']}: {answer['name']}: {answer['cases']} cases")
     for kernel, count in answer["launches"].items():
         print(f"  {kernel:<32} launched {count} times")

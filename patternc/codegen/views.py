@@ -9,6 +9,7 @@ from patternc.codegen.printer import Printer, by_head
 from patternc.ir.expr import TRUE, Expr, Int
 from patternc.ir.plan import Gather, HeadGroup, Part, PerHead, Plan, Segment
 from patternc.lowering.heads import heads_text
+from patternc.lowering.schedules import BY_KIND
 
 SCALARS = {f".{end}_{side}": f"{end}_{side}" for end in ("first", "last") for side in ("q", "k")}
 DOCUMENT_SCALARS = {f"{s}_{edge}": f"{n}_{edge}" for s, n in SCALARS.items() for edge in ("start", "end")}
@@ -341,12 +342,7 @@ def _runs_always(part: Part) -> bool:
 
 
 def _title(part: Part, branch: int, branches: int) -> str:
-    words = {
-        "band": "Consecutive keys",
-        "residue": "One residue class at a time",
-        "columns": "Gathered columns",
-        "blocks": "Masked blocks",
-    }[part.kind]
+    words = BY_KIND[part.kind].title
     where = f"branch {branch}, " if branches > 1 else ""
     who = "" if part.heads is None else f" (heads {heads_text(part.heads)})"
     return (where + words.lower() if where else words) + who

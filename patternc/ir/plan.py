@@ -8,7 +8,7 @@ differ from head to head (`PerHead`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from patternc.ir.expr import Expr, Sym
 
@@ -70,7 +70,8 @@ class Segment:
     """Whether the mask may need 64-bit arithmetic."""
 
 
-Kind: TypeAlias = Literal["band", "residue", "columns", "blocks"]
+Kind: TypeAlias = str
+"""The name of a schedule of `patternc.lowering.schedules`."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from patternc.ir.expr import Int
 from patternc.ir.plan import PerHead
-from patternc.lowering.schedule import Piece, Scheduled
+from patternc.lowering.schedules.base import Piece, Scheduled
 
 MAX_TOGETHER = 16
 """Heads that differ in more than numbers share a launch up to so many segments."""

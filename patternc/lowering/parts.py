@@ -38,7 +38,9 @@ from patternc.ir.relation import (
 )
 from patternc.lowering.closed_forms import full, key_bounds, live_keys, live_queries, query_bounds
 from patternc.lowering.heads import Together, generalised, heads_text, merged, together
-from patternc.lowering.schedule import ORDER, Piece, Scheduled, bounded, schedule
+from patternc.lowering.schedule import schedule
+from patternc.lowering.schedules import BLOCKS, BY_KIND, Scheduled
+from patternc.lowering.schedules.base import Piece, bounded
 from patternc.lowering.terms import Term, number
 
 
@@ -80,7 +82,7 @@ def _branch(rows: Sequence[tuple[Scheduled, ...]], heads: int | None) -> Branch:
     for h, row in enumerate(rows):
         kinds = [s.kind for s in row]
         for i, scheduled in enumerate(row):
-            places.setdefault((ORDER.index(scheduled.kind), kinds[:i].count(scheduled.kind)), {})[h] = scheduled
+            places.setdefault((list(BY_KIND).index(scheduled.kind), kinds[:i].count(scheduled.kind)), {})[h] = scheduled
     parts: list[Part] = []
     begun: set[int] = set()
     for _, place in sorted(places.items()):
@@ -95,11 +97,11 @@ def _part(place: dict[int, Scheduled], group: Together, heads: int | None, *, fi
     kind = place[group.heads[0]].kind
     count = heads or 1
     segments: list[Segment] = []
-    guarded = kind == "blocks"
+    guarded = kind == BLOCKS.kind
     for owned in group.segments:
         piece: Piece = generalised(list(owned.values()), list(owned), count)
-        segment = _blocks_segment(piece) if kind == "blocks" else _segment(piece)
-        guarded |= kind != "band" and _needs_guard(piece.kept())
+        segment = _blocks_segment(piece) if kind == BLOCKS.kind else _segment(piece)
+        guarded |= not BY_KIND[kind].gapless and _needs_guard(piece.kept())
         segments.append(segment if len(owned) == len(group.heads) else _for_heads(segment, tuple(owned), count))
     grants = [place[h].pieces()[0].granted for h in group.heads]
     tiled: Atom | None = None
@@ -108,7 +110,7 @@ def _part(place: dict[int, Scheduled], group: Together, heads: int | None, *, fi
         shapes = [replace(g, phase=ZERO) if isinstance(g, LagMod) else g for g in grants]
         tiled = generalised(shapes, group.heads, count)
     own = [p for owned in group.segments for p in owned.values()]
-    below = kind == "blocks" and not leaves_delta and all(_below_zero(t) for p in own for t in p.terms)
+    below = kind == BLOCKS.kind and not leaves_delta and all(_below_zero(t) for p in own for t in p.terms)
     return Part(
         kind,
         None if heads is None or len(group.heads) == heads else tuple(group.heads),
@@ -116,7 +118,7 @@ def _part(place: dict[int, Scheduled], group: Together, heads: int | None, *, fi
         first,
         leaves_delta,
         guarded=guarded,
-        span=None if kind == "blocks" else _span([place[h].terms for h in group.heads]),
+        span=None if kind == BLOCKS.kind else _span([place[h].terms for h in group.heads]),
         period=tiled.period if isinstance(tiled, LagMod) else None,
         gather=Gather(tiled.period, _first_column(tiled), tiled.width) if isinstance(tiled, KeyMod) else None,
         below_zero=below,

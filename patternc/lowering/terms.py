@@ -6,10 +6,11 @@ bounds beyond it are dropped here and 32-bit arithmetic cannot overflow later.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import gcd, lcm
+from typing import TypeVar
 
 from patternc.ir.expr import ONE, Bool, Expr, Int, Logic, add, conjunction, sub
 from patternc.ir.relation import (
@@ -35,7 +36,7 @@ MAX_TOKENS = 2**30
 MAX_TERMS = 64
 """A relation that needs more terms than this is served as one term with its whole condition as a mask."""
 
-
+AtomT = TypeVar("AtomT", bound=Atom)
 ANY_LAG = Lag()
 
 
@@ -59,7 +60,7 @@ class Term:
         bounds = (self.lag,) if self.lag != ANY_LAG else ()
         return bounds + self.atoms
 
-    def of(self, kind: type[Atom]) -> tuple[Atom, ...]:
+    def of(self, kind: type[AtomT]) -> tuple[AtomT, ...]:
         return tuple(a for a in self.atoms if isinstance(a, kind))
 
 
@@ -100,6 +101,8 @@ def _expand(relation: Relation, complemented: bool) -> tuple[Term, ...]:
         case LagMod(period=period, width=Int(w)) if period == N and w >= MAX_TOKENS:
             # A ring as wide as any sequence holds every lag.
             return () if complemented else (Term(),)
+        case _:
+            pass
     parts = relation.complement() if complemented else (relation,)
     return _union(t for a in parts for t in _atom_terms(a))
 
@@ -115,6 +118,8 @@ def _atom_terms(atom: Atom) -> tuple[Term, ...]:
             return tuple(t for a in _windows(p, c, w) for t in _atom_terms(QueryRange(document, Int(a[0]), Int(a[1]))))
         case LagMod(False, period, Int(c), Int(w)) if period == N and w > 0:
             return _ring(c, c + w - 1)
+        case _:
+            pass
     term = _with(Term(), atom)
     return () if term is None else (term,)
 
@@ -165,7 +170,7 @@ def _clipped(lo: int | None, hi: int | None, limit: int = MAX_TOKENS) -> tuple[E
     )
 
 
-def _tightest(bounds: list[int | None], pick: type[min] | type[max]) -> int | None:
+def _tightest(bounds: list[int | None], pick: Callable[[Iterable[int]], int]) -> int | None:
     known = [b for b in bounds if b is not None]
     return pick(known) if known else None
 

@@ -16,13 +16,16 @@ PATTERNS = {
     "windows, with and without sinks": """causal pattern j { attend heads {
         0..1: window(3); 1..2: window(5) | sink(2); 2..3: chunk(4); 3..4: full } }""",
     "one schedule first for some, folded for others": """causal pattern j { attend heads {
-        0..1: stride(3); 1..2: window(2) | stride(4, 3); 2..3: window(6); 3..4: window(2) | stride(5) | stride(5, all, 2) } }""",
+        0..1: stride(3); 1..2: window(2) | stride(4, 3); 2..3: window(6);
+        3..4: window(2) | stride(5) | stride(5, all, 2) } }""",
     "classes and columns": """pattern j { attend heads {
-        0..1: columns(3, 1); 1..2: columns(5, 0, 2) | stride(4); 2..3: stride(2, 3, 1) | columns(4, 3); 3..4: sink(3) | columns(7) } }""",
+        0..1: columns(3, 1); 1..2: columns(5, 0, 2) | stride(4); 2..3: stride(2, 3, 1) | columns(4, 3);
+        3..4: sink(3) | columns(7) } }""",
     "masked blocks": """pattern j { attend heads {
         0..1: where((q + k) % 3 == 0); 1..2: ring(2); 2..3: window(1) | where(q * 2 < k); 3..4: none } }""",
     "gates beside single softmaxes": """causal pattern j { attend heads {
-        0..1: gate(window(3), stride(4)); 1..2: window(2) | sink(1); 2..3: gate(stride(3, 2), window(5), sink(2)); 3..4: stride(2) } }""",
+        0..1: gate(window(3), stride(4)); 1..2: window(2) | sink(1);
+        2..3: gate(stride(3, 2), window(5), sink(2)); 3..4: stride(2) } }""",
 }
 
 
