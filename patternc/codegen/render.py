@@ -52,6 +52,7 @@ def render(plan: Plan, values: Mapping[str, int]) -> str:
             covered=repr(tuple(b.covered for b in plan.branches)),
             parts=parts,
             members=members,
+            layer=resources.classes("runtime/layer.py"),
             any_gather=any(p.gather for p in parts),
             uses_minimum=any("_minimum(" in e or "_maximum(" in e for m in members for e in m.expressions)
             or any("_minimum(" in s.torch_mask or "_maximum(" in s.torch_mask for p in parts for s in p.segments),
