@@ -353,6 +353,12 @@ def member_views(plan: Plan) -> tuple[MemberView, ...]:
     return tuple(MemberView(_group_test(g), _expressions(g), g.branches) for g in plan.groups)
 
 
+def fewer_branches(plan: Plan) -> str | None:
+    """The heads that have fewer branches than the pattern: (first head, end, how many); None where all have as many."""
+    few = [g for g in plan.groups if g.heads is not None and g.branches < len(plan.branches)]
+    return repr(tuple((lo, hi, g.branches) for g in few for lo, hi in _runs(g.heads or ()))) if few else None
+
+
 def _expressions(group: HeadGroup) -> tuple[str, ...]:
     printer = Printer("torch", TORCH_PAIR, lambda e: f"({by_head(e.values, 'python')})")
     return tuple(printer(m) for m in group.members)
