@@ -49,8 +49,9 @@ def main() -> int:
                         if time.time() - began > options.seconds:
                             continue
                         case = Case(
-                            values=tuple(pattern.values.items()), kv_heads=heads // 2, group=2, nq=n, nk=n, head_dim=dim,
-                            dtype=dtype, cu_seqlens=(0, n // 3, n) if pattern.needs_documents else None, seed=n + dim,
+                            values=tuple(pattern.values.items()), kv_heads=heads // 2, group=2, nq=n, nk=n,
+                            head_dim=dim, dtype=dtype, seed=n + dim,
+                            cu_seqlens=(0, n // 3, n) if pattern.needs_documents else None,
                         )  # fmt: skip
                         try:
                             share = max(run_case(pattern, case, device, launches).values())
@@ -65,7 +66,8 @@ def main() -> int:
                              "dtype": dtype, "share_of_allowed_error": f"{share:.3f}", "verdict": verdict}
                         )  # fmt: skip
             kernels = ", ".join(sorted(launches))
-            print(f"{file} {one.name}: worst {worst:.2f} {'FAILED ' + str(wrong[:3]) if wrong else 'ok'} [{kernels}]", flush=True)
+            outcome = f"FAILED {wrong[:3]}" if wrong else "ok"
+            print(f"{file} {one.name}: worst {worst:.2f} {outcome} [{kernels}]", flush=True)
             torch.cuda.empty_cache() if device == "cuda" else None
     if options.csv:
         Path(options.csv).parent.mkdir(parents=True, exist_ok=True)

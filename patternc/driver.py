@@ -18,6 +18,7 @@ from patternc.diagnostics import (
 )
 from patternc.ir.instantiate import Instance, instantiate, problems, stack_problems
 from patternc.ir.program import Pattern, Program, Prove, Stack
+from patternc.passes import run
 from patternc.source import Source, Span
 
 if TYPE_CHECKING:
@@ -97,8 +98,8 @@ def check(source: Source, values: Mapping[str, int] | None = None, pattern: str 
     from patternc.analysis.lints import lint
 
     chosen = [p for p in program.patterns if pattern in (None, p.name)]
-    instances = [instantiate(p, values_of(p, values or {})) for p in chosen]
-    return in_order([*found, *lint(program, instances, source)])
+    instances = [run("instantiate", instantiate, p, values_of(p, values or {})) for p in chosen]
+    return in_order([*found, *run("lint", lint, program, instances, source)])
 
 
 def load_program(source: Source) -> Program:
@@ -172,16 +173,16 @@ def emit(instance: Instance, heads: int | None = None) -> str:
     Raises `InstantiationError` where the pattern does not take that many heads.
     """
     from patternc.codegen.render import render
-    from patternc.lowering.schedule import lower
+    from patternc.lowering.parts import lower
 
-    return render(lower(instance, heads), instance.values)
+    return run("render", render, run("schedule", lower, instance, heads), instance.values)
 
 
 def prove_claim(program: Program, instance: Instance, claim: str) -> Verdict:
     """Proves a claim about a pattern with numbers for its parameters.  Raises `DiagnosticError`."""
     from patternc.analysis.prove import prove
 
-    return prove(program, parse_claim(claim, program, instance.name, instance.values))
+    return run("prove", prove, program, parse_claim(claim, program, instance.name, instance.values))
 
 
 def tree_text(source: Source) -> str:
@@ -190,18 +191,18 @@ def tree_text(source: Source) -> str:
     from patternc.frontend.parser import parse
     from patternc.ir.printer import tree_text as text_of
 
-    return text_of(parse(source, Report()))
+    return text_of(run("parse", parse, source, Report()))
 
 
 def stage_text(instance: Instance, stage: str, heads: int | None = None) -> str:
     """A stage of the way to the emitted file: ``ir``, ``plan`` or ``flex`` (for FlexAttention)."""
     from patternc.ir.printer import instance_text, plan_text
-    from patternc.lowering.schedule import lower
+    from patternc.lowering.parts import lower
 
     if stage == "ir":
         return instance_text(instance)
     if stage == "plan":
-        return plan_text(lower(instance, heads))
+        return plan_text(run("schedule", lower, instance, heads))
     from patternc.codegen.flex import flex_text
 
-    return flex_text(instance, heads)
+    return run("flex", flex_text, instance, heads)

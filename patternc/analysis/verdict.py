@@ -111,3 +111,10 @@ def counterexample(
         answer["path"] = list(path)
     answer["why"] = why
     return answer
+
+
+def numbers(example: Json) -> str:
+    """The numbers of a counterexample before its reason, as ``L = 2, k = 1: ``."""
+    named = [("L", example["layers"]), ("n", example["n"]), *example["parameters"].items()]
+    shown = ", ".join(f"{name} = {value}" for name, value in named if value is not None)
+    return f"{shown}: " if shown else ""

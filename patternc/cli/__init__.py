@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from patternc import __version__
+from patternc.cli.options import with_common_options
 from patternc.config import color_wanted, traceback_wanted
 from patternc.diagnostics import DiagnosticError, UsageError, render_all
 from patternc.ir.instantiate import InstantiationError
@@ -53,6 +54,10 @@ COMMANDS = {
 """Adding a command is one module and one line here."""
 
 
+_OWN = frozenset({"-h", "--help", "--version", "--install-completion", "--show-completion"})
+"""The options of `patternc` itself."""
+
+
 def available() -> dict[str, Command]:
     """The commands whose modules are installed."""
     return {name: command for name, command in COMMANDS.items() if find_spec(command.module)}
@@ -62,19 +67,33 @@ def application(arguments: Sequence[str]) -> typer.Typer:
     """The command line for ``arguments``: the command that they name is loaded, of the others only the help line is."""
     app = typer.Typer(
         name="patternc",
-        help="A compiler for sparse attention patterns: kernels and receptive-field proofs from one small language.",
+        help="A compiler for sparse attention patterns: kernels and receptive-field proofs from one small language.\n\n"
+        "Every command also takes --quiet, --verbose (what each pass took) and --print-ir-after PASS.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    chosen = next((a for a in arguments if not a.startswith("-")), None)
+    chosen = next((a for a in (*arguments, *_completed()) if a in COMMANDS), None)
     for name, command in available().items():
-        function = _guarded(command.load()) if name == chosen else _unloaded
+        function = _guarded(with_common_options(command.load())) if name == chosen else _unloaded
         app.command(name, short_help=command.summary, no_args_is_help=False)(function)
     return app
+
+
+def _command_first(arguments: list[str]) -> list[str]:
+    """The arguments with options that stand before the command, ``patternc --quiet check``, moved behind it."""
+    place = next((i for i, a in enumerate(arguments) if a in COMMANDS), 0)
+    before = arguments[:place]
+    if any(a in _OWN or a == "--" for a in before):
+        return arguments
+    return [*arguments[place : place + 1], *before, *arguments[place + 1 :]]
+
+
+def _completed() -> list[str]:
+    """The words of the line that a shell asks to complete, in bash's variable or that of the others."""
+    return f"{os.environ.get('COMP_WORDS', '')} {os.environ.get('_TYPER_COMPLETE_ARGS', '')}".split()
 
 
 def _unloaded() -> None:
@@ -123,7 +142,7 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = _command_first(list(sys.argv[1:] if arguments is None else arguments))
     try:
         application(given)(args=given, prog_name="patternc")
     except Exception as problem:

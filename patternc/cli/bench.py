@@ -11,16 +11,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from patternc.cli.common import DefineOption, FileArgument, JsonOption, PatternOption, fail, load_patterns
-from patternc.config import progress_wanted
+from patternc.cli.common import (
+    DefineOption,
+    DtypeOption,
+    FileArgument,
+    HeadDimOption,
+    JsonOption,
+    PatternOption,
+    check_dtype,
+    fail,
+    load_patterns,
+)
+from patternc.cli.console import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from patternc.ir.instantiate import Instance
     from patternc.runtime.bench import Line, Options, Shape, Subject
 
-DTYPES = ("bfloat16", "float16", "float32")
 HEADS = 16
 
 
@@ -28,10 +35,14 @@ def bench_command(
     file: FileArgument,
     define: DefineOption = None,
     pattern: PatternOption = None,
-    n: Annotated[list[int] | None, typer.Option("--n", min=1, help="Tokens (may be repeated); 16384.")] = None,
-    heads: Annotated[int | None, typer.Option("--heads", min=1, help="Query heads, and as many key heads.")] = None,
-    head_dim: Annotated[int, typer.Option("--head-dim", min=1, max=256, help="Columns of a head.")] = 128,
-    dtype: Annotated[str, typer.Option("--dtype", help=f"One of {', '.join(DTYPES)}.")] = "bfloat16",
+    n: Annotated[
+        list[int] | None, typer.Option("--n", metavar="N", min=1, help="Tokens (may be repeated); 16384.")
+    ] = None,
+    heads: Annotated[
+        int | None, typer.Option("--heads", metavar="H", min=1, help="Query heads, and as many key heads.")
+    ] = None,
+    head_dim: HeadDimOption = 128,
+    dtype: DtypeOption = "bfloat16",
     forward: Annotated[bool, typer.Option("--forward", help="The forward pass only.")] = False,
     tuned: Annotated[bool, typer.Option("--tuned", help="FlexAttention tuned too, a minute each.")] = False,
     cold: Annotated[bool, typer.Option("--cold", help="Also the time to a first result from empty caches.")] = False,
@@ -43,8 +54,7 @@ def bench_command(
 
     Medians of the device's time: cool (a pause before each burst) and hot, all variants interleaved in one process.
     """
-    if dtype not in DTYPES:
-        fail(f"--dtype {dtype}: expected one of {', '.join(DTYPES)}")
+    check_dtype(dtype)
     source, program, instances = load_patterns(file, pattern, define)
     counts = [_heads(one, heads) for one in instances]
     from patternc.runtime import bench
@@ -95,10 +105,9 @@ def _label(instance: Instance) -> str:
 def _measure(subject: Subject, shape: Shape, row: str, options: Options, cold: bool, silent: bool) -> list[Line]:
     from patternc.runtime import bench
 
-    lines = bench.measure(subject, shape, row, options=options, progress=_progress(row))
-    starts = bench.measure_cold(subject, shape, f"{row}, cold", options=options) if cold else []
-    if progress_wanted():
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    with progress(row) as step:
+        lines = bench.measure(subject, shape, row, options=options, progress=step)
+        starts = bench.measure_cold(subject, shape, f"{row}, cold", options=options) if cold else []
     if not silent:
         where = f"{lines[0].device}, torch {lines[0].torch}, triton {lines[0].triton}"
         print(f"{subject.label}, {shape}; {lines[0].live_pairs} live pairs; {where}")
@@ -107,9 +116,3 @@ def _measure(subject: Subject, shape: Shape, row: str, options: Options, cold: b
             print(bench.cold_table(starts))
         print(flush=True)
     return lines + starts
-
-
-def _progress(row: str) -> Callable[[str], None]:
-    if not progress_wanted():
-        return lambda text: None
-    return lambda text: print(f"\r\x1b[K  {row}: {text} ", end="", file=sys.stderr, flush=True)

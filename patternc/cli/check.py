@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated
 
 import typer
 
 from patternc import driver
 from patternc.cli.common import DefineOption, JsonOption, PatternOption, definitions, print_diagnostics
+from patternc.cli.console import note
+from patternc.config import progress_wanted
 from patternc.diagnostics import Diagnostic, DiagnosticError, Severity
 from patternc.source import Source
 
@@ -53,8 +54,8 @@ def _check(file: str, values: dict[str, int], pattern: str | None) -> tuple[Sour
 def _summary(counts: dict[Severity, int], files: int) -> None:
     """One line on what was found; nothing where all is well and nobody watches."""
     found = [_plural(count, severity.value) for severity, count in counts.items() if count]
-    if found or sys.stderr.isatty():
-        print(f"{' and '.join(found) or 'nothing to report'} in {_plural(files, 'file')}", file=sys.stderr)
+    if found or progress_wanted():
+        note(f"{' and '.join(found) or 'nothing to report'} in {_plural(files, 'file')}")
 
 
 def _plural(count: int, noun: str) -> str:

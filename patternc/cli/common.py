@@ -18,6 +18,7 @@ from patternc.diagnostics import Diagnostic, DiagnosticError, UsageError, error,
 from patternc.ir.expr import LIMIT
 from patternc.ir.instantiate import Instance, InstantiationError, instantiate
 from patternc.ir.program import Pattern, Program
+from patternc.passes import run
 from patternc.source import Source
 
 FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="A .pat file; - is standard input.")]
@@ -28,6 +29,14 @@ DefineOption = Annotated[
 PatternOption = Annotated[
     str | None, typer.Option("--pattern", metavar="NAME", help="Pick one pattern where the file has several.")
 ]
+DTYPES = ("bfloat16", "float16", "float32")
+DtypeOption = Annotated[
+    str,
+    typer.Option(
+        "--dtype", metavar="DTYPE", autocompletion=lambda: list(DTYPES), help=f"Of the tensors: {', '.join(DTYPES)}."
+    ),
+]
+HeadDimOption = Annotated[int, typer.Option("--head-dim", metavar="D", min=1, max=256, help="Columns of a head.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="A stable machine-readable answer on standard output.")]
 
 _DIGITS = len(str(LIMIT))
@@ -49,6 +58,12 @@ def definitions(options: Iterable[str] | None) -> dict[str, int]:
             raise UsageError(f"-D {name} is given twice")
         values[name] = value
     return values
+
+
+def check_dtype(name: str) -> None:
+    """Raises `UsageError` for a type that the kernels do not take."""
+    if name not in DTYPES:
+        raise UsageError(f"--dtype {name}: expected one of {', '.join(DTYPES)}")
 
 
 def _short(text: str) -> str:
@@ -82,7 +97,7 @@ def load_patterns(file: str, name: str | None, defines: Iterable[str] | None) ->
 def instance(source: Source, pattern: Pattern, values: Mapping[str, int]) -> Instance:
     """``pattern`` with ``values``.  Raises `DiagnosticError` at the condition that they break."""
     try:
-        return instantiate(pattern, values)
+        return run("instantiate", instantiate, pattern, values)
     except InstantiationError as problem:
         if problem.code == "parameter":
             raise UsageError(str(problem)) from problem

@@ -3,47 +3,60 @@
 from __future__ import annotations
 
 import json
-import sys
 from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from patternc.cli.common import DefineOption, FileArgument, JsonOption, PatternOption, fail, load_patterns
-from patternc.config import progress_wanted
+from patternc.cli.common import (
+    DefineOption,
+    DtypeOption,
+    FileArgument,
+    HeadDimOption,
+    JsonOption,
+    PatternOption,
+    check_dtype,
+    fail,
+    load_patterns,
+)
+from patternc.cli.console import progress
 from patternc.ir.expr import ExprError
 from patternc.lowering.devices import DEVICES, Device
+from patternc.passes import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from patternc.ir.instantiate import Instance
     from patternc.lowering.cost import Cost
-
-DTYPES = ("bfloat16", "float16", "float32")
 
 
 def explain_command(
     file: FileArgument,
     define: DefineOption = None,
     pattern: PatternOption = None,
-    n: Annotated[int, typer.Option("--n", min=1, max=1 << 30, help="Tokens of the sequence.")] = 16384,
-    heads: Annotated[int | None, typer.Option("--heads", min=1, help="Query heads.")] = None,
-    head_dim: Annotated[int, typer.Option("--head-dim", min=1, max=256, help="Columns of a head.")] = 128,
-    dtype: Annotated[str, typer.Option("--dtype", help=f"One of {', '.join(DTYPES)}.")] = "bfloat16",
-    device: Annotated[str, typer.Option("--device", help=f"For the floor: {', '.join(DEVICES)}.")] = "h200",
+    n: Annotated[int, typer.Option("--n", metavar="N", min=1, max=1 << 30, help="Tokens of the sequence.")] = 16384,
+    heads: Annotated[int | None, typer.Option("--heads", metavar="H", min=1, help="Query heads.")] = None,
+    head_dim: HeadDimOption = 128,
+    dtype: DtypeOption = "bfloat16",
+    device: Annotated[
+        str,
+        typer.Option(
+            "--device",
+            metavar="NAME",
+            autocompletion=lambda: list(DEVICES),
+            help=f"For the floor: {', '.join(DEVICES)}.",
+        ),
+    ] = "h200",
     as_json: JsonOption = False,
 ) -> None:
     """Show which schedule each part gets and why, what is live and what is computed, and the floor of a forward pass.
 
     Counts are exact, for one sequence of as many queries as keys.
     """
-    if dtype not in DTYPES:
-        fail(f"--dtype {dtype}: expected one of {', '.join(DTYPES)}")
+    check_dtype(dtype)
     if device not in DEVICES:
         fail(f"--device {device}: expected one of {', '.join(DEVICES)}")
     _, _, instances = load_patterns(file, pattern, define)
-    reports = [_cost(one, n, heads, head_dim, dtype) for one in instances]
+    reports = [run("cost", _cost, one, n, heads, head_dim, dtype) for one in instances]
     if as_json:
         caches = [_cache_json(instance, n, one.heads) for instance, one in zip(instances, reports, strict=True)]
         entries = [to_json(one, DEVICES[device]) | {"cache": c} for one, c in zip(reports, caches, strict=True)]
@@ -75,37 +88,17 @@ def _cost(instance: Instance, n: int, heads: int | None, head_dim: int, dtype: s
     from patternc.lowering.cost import cost, distinct_softmaxes
     from patternc.lowering.scan import TooLongError
 
-    total = distinct_softmaxes(instance, heads)
+    def tile(rows: int) -> tuple[int, int]:
+        return forward_tile(head_dim, dtype, rows)
+
     try:
-        return cost(
-            instance,
-            n,
-            lambda rows: forward_tile(head_dim, dtype, rows),
-            heads,
-            head_dim,
-            dtype,
-            _progress(instance.name, total),
-        )
+        with progress(f"{instance.name}: softmaxes counted", distinct_softmaxes(instance, heads)) as step:
+            step("")
+            return cost(instance, n, tile, heads, head_dim, dtype, lambda: step(""))
     except TooLongError as problem:
         fail(f"--n: {problem}")
     except ExprError as problem:
         fail(f"at this length a condition has no value ({problem}); a smaller --n may do")
-    finally:
-        if progress_wanted():
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
-def _progress(name: str, total: int) -> Callable[[], None]:
-    """Shows how many softmaxes are counted, on a terminal."""
-    done = 0
-
-    def step() -> None:
-        nonlocal done
-        done += 1
-        if progress_wanted() and total > 1:
-            print(f"\r  {name}: {done} of {total} softmaxes counted ", end="", file=sys.stderr, flush=True)
-
-    return step
 
 
 def to_json(cost: Cost, device: Device) -> dict[str, Any]:

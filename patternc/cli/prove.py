@@ -13,13 +13,15 @@ import typer
 
 from patternc import driver
 from patternc.analysis.prove import prove
-from patternc.analysis.verdict import Json, Verdict
+from patternc.analysis.verdict import Json, Verdict, numbers
 from patternc.cli.common import DefineOption, FileArgument, JsonOption, PatternOption, definitions, load
-from patternc.config import color_wanted, progress_wanted
+from patternc.cli.console import note, progress
+from patternc.config import color_wanted
 from patternc.diagnostics import DiagnosticError, UsageError, error
 from patternc.ir.expr import Int, show
 from patternc.ir.instantiate import InstantiationError
 from patternc.ir.program import Program, Prove
+from patternc.passes import run
 from patternc.source import Source
 
 REFUTED, UNKNOWN = 1, 3
@@ -92,20 +94,16 @@ def _with_values(program: Program, item: Prove, values: dict[str, int]) -> Prove
 
 
 def _proved(source: Source, program: Program, item: Prove, certify: bool) -> Verdict:
-    if progress_wanted():
-        print(f"\r\x1b[K... {item.target}: {item.text}"[:100], end="", file=sys.stderr, flush=True)
     try:
-        verdict = prove(program, item)
-        if certify:
-            from patternc.analysis.certificate import certified
+        with progress(f"proving {item.target}: {item.text}"):
+            verdict = run("prove", prove, program, item)
+            if certify:
+                from patternc.analysis.certificate import certified
 
-            verdict = certified(program, item, verdict)
+                verdict = certified(program, item, verdict)
     except InstantiationError as problem:
         text = f"{problem} (in `{item.target}: {item.text}`)"
         raise DiagnosticError([error(problem.code, text, problem.span)], source) from problem
-    finally:
-        if progress_wanted():
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
     return verdict
 
 
@@ -117,7 +115,7 @@ def _write(path: Path, results: list[tuple[Prove, Verdict]]) -> None:
     except OSError as problem:
         raise UsageError(f"--certificate {path}: {problem.strerror or problem}") from problem
     held = sum(verdict.certificate is not None for _, verdict in results)
-    print(f"{path}: certificates for {held} of {len(results)} claims", file=sys.stderr)
+    note(f"{path}: certificates for {held} of {len(results)} claims")
 
 
 def _text(item: Prove, verdict: Verdict) -> str:
@@ -132,7 +130,7 @@ def _text(item: Prove, verdict: Verdict) -> str:
     if example is None:
         lines.append(verdict.reason)
     else:
-        lines.append(f"{_numbers(example)}{example['why'] or verdict.reason}")
+        lines.append(f"{numbers(example)}{example['why'] or verdict.reason}")
         lines += _pair(example)
     path = verdict.path if example is None else example.get("path")
     if path:
@@ -147,13 +145,6 @@ def _claim(item: Prove) -> str:
     given += [] if item.heads is None else [f"heads = {show(item.heads)}"]
     condition = "" if item.condition is None else f" if {show(item.condition)}"
     return f"{item.target}{'(' + ', '.join(given) + ')' if given else ''}{condition}: {item.text}"
-
-
-def _numbers(example: Json) -> str:
-    """The counterexample's numbers, as `L = 2, k = 1: `."""
-    named = [("L", example["layers"]), ("n", example["n"]), *example["parameters"].items()]
-    shown = ", ".join(f"{name} = {value}" for name, value in named if value is not None)
-    return f"{shown}: " if shown else ""
 
 
 def _pair(example: Json) -> Iterable[str]:

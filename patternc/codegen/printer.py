@@ -77,7 +77,8 @@ class Printer:
                 return f"{self._wrap(args[0], level)} {op} {self._wrap(args[1], level + 1)}", level
             case Arith(("min" | "max" | "abs") as op, args):
                 return f"{CALLS[self.style][op]}({', '.join(self(a) for a in args)})", ATOM
-        raise TypeError(f"no {self.style} text for {expr!r}")
+            case _:
+                raise TypeError(f"no {self.style} text for {expr!r}")
 
     def _wrap(self, expr: Expr, level: int) -> str:
         text, own = self._print(expr)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from patternc.codegen.printer import Printer, by_head
 from patternc.ir.expr import TRUE, Expr, Int
 from patternc.ir.plan import Gather, HeadGroup, Part, PerHead, Plan, Segment
-from patternc.lowering.schedule import heads_text
+from patternc.lowering.heads import heads_text
+from patternc.lowering.schedules import BY_KIND
 
 SCALARS = {f".{end}_{side}": f"{end}_{side}" for end in ("first", "last") for side in ("q", "k")}
 DOCUMENT_SCALARS = {f"{s}_{edge}": f"{n}_{edge}" for s, n in SCALARS.items() for edge in ("start", "end")}
@@ -67,6 +68,7 @@ class PartView:
     kind: str
     branch: int
     first: bool
+    leaves_delta: bool
     fuses: bool
     """Whether it runs last, for every head, and so adds up the branches of the gate."""
     below_zero: bool
@@ -168,6 +170,7 @@ def _part(plan: Plan, branch: int, part: Part, name: str) -> PartView:
         kind=part.kind,
         branch=branch,
         first=part.first,
+        leaves_delta=part.leaves_delta,
         fuses=len(plan.branches) > 1 and part in plan.branches[-1].parts[-1:] and _runs_always(part),
         below_zero=part.below_zero,
         guarded=part.guarded,
@@ -339,12 +342,7 @@ def _runs_always(part: Part) -> bool:
 
 
 def _title(part: Part, branch: int, branches: int) -> str:
-    words = {
-        "band": "Consecutive keys",
-        "residue": "One residue class at a time",
-        "columns": "Gathered columns",
-        "blocks": "Masked blocks",
-    }[part.kind]
+    words = BY_KIND[part.kind].title
     where = f"branch {branch}, " if branches > 1 else ""
     who = "" if part.heads is None else f" (heads {heads_text(part.heads)})"
     return (where + words.lower() if where else words) + who
@@ -353,6 +351,12 @@ def _title(part: Part, branch: int, branches: int) -> str:
 def member_views(plan: Plan) -> tuple[MemberView, ...]:
     """The membership of every branch, for each group of heads, as torch expressions."""
     return tuple(MemberView(_group_test(g), _expressions(g), g.branches) for g in plan.groups)
+
+
+def fewer_branches(plan: Plan) -> str | None:
+    """The heads that have fewer branches than the pattern: (first head, end, how many); None where all have as many."""
+    few = [g for g in plan.groups if g.heads is not None and g.branches < len(plan.branches)]
+    return repr(tuple((lo, hi, g.branches) for g in few for lo, hi in _runs(g.heads or ()))) if few else None
 
 
 def _expressions(group: HeadGroup) -> tuple[str, ...]:

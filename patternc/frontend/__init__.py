@@ -11,15 +11,16 @@ from patternc.frontend.parser import parse, parse_claim
 from patternc.frontend.scope import signatures_of
 from patternc.frontend.to_ir import lower, lower_claim
 from patternc.ir.program import Program, Prove
+from patternc.passes import run
 from patternc.source import Source
 
 
 def compile_source(source: Source) -> tuple[Program, list[Diagnostic]]:
     """The program of a text, and what is to be said about it.  With errors, the program holds what is free of them."""
     report = Report()
-    file = parse(source, report)
-    wrong = check(file, source, report)
-    program = lower(file, wrong, source, report)
+    file = run("parse", parse, source, report)
+    wrong = run("check", check, file, source, report)
+    program = run("relations", lower, file, wrong, source, report)
     return program, in_order(report.found)
 
 

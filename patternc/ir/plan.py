@@ -8,7 +8,7 @@ differ from head to head (`PerHead`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from patternc.ir.expr import Expr, Sym
 
@@ -70,7 +70,8 @@ class Segment:
     """Whether the mask may need 64-bit arithmetic."""
 
 
-Kind: TypeAlias = Literal["band", "residue", "columns", "blocks"]
+Kind: TypeAlias = str
+"""The name of a schedule of `patternc.lowering.schedules`."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,9 @@ class Part:
     """The query heads it serves; None is every head, however many."""
     segments: tuple[Segment, ...]
     first: bool
-    """Whether no part of its branch comes before it for its heads; else it folds into what they left."""
+    """Whether no part of its branch comes before it for any of its heads; else it folds into what they left."""
+    leaves_delta: bool
+    """Whether it is the first part of one of its heads, and so computes in the backward what later parts read."""
     guarded: bool = False
     """Whether every tile evaluates its mask, and one without a live pair is skipped."""
     period: Expr | None = None
@@ -104,7 +107,7 @@ class Branch:
 
     parts: tuple[Part, ...]
     covered: bool
-    """Whether every head has a part, so that outputs need no filling beforehand."""
+    """Whether every head has a part that does not fold, so that outputs need no filling beforehand."""
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from patternc.ir.expr import TRUE, Expr, Sym, rebuild, show
 from patternc.ir.instantiate import Instance
 from patternc.ir.plan import PerHead, Plan
-from patternc.ir.relation import describe
+from patternc.ir.program import HeadRange, Layers, Program, Repeat
+from patternc.ir.relation import describe, substituted
 from patternc.source import Span
+
+POSITIONS = frozenset({"q", "k", "n"})
+"""The symbols of membership, as they are printed."""
 
 
 def tree_text(node: Any) -> str:
@@ -41,19 +45,53 @@ def _nested(value: Any) -> bool:
     return (is_dataclass(value) and not isinstance(value, type)) or (isinstance(value, tuple) and value != ())
 
 
+def program_text(program: Program) -> str:
+    """The items of a file, parameters open: patterns as set algebra over conditions, stacks, claims as written."""
+    lines: list[str] = []
+    for pattern in program.patterns:
+        given = ", ".join(f"{p.name} = {show(p.default)}" for p in pattern.parameters)
+        lines.append(f"{'causal ' if pattern.causal else ''}pattern {pattern.name}({given})")
+        domains = (r for part in pattern.ranges for r in part.domains)
+        conditions = dict.fromkeys(r.condition for r in (*pattern.requirements, *domains))
+        lines += (f"  require {show(condition)}" for condition in conditions)
+        # Where a parameter is named like a position, it is the pattern's.
+        names = {p.name: Sym(f"{pattern.name}.{p.name}") for p in pattern.parameters if p.name in POSITIONS}
+        for part in pattern.ranges:
+            branches = tuple(substituted(b, names) for b in part.branches)
+            lines += _range_text(replace(part, branches=branches), pattern.by_head)
+    for stack in program.stacks:
+        given = ", ".join(f"{p.name} = {show(p.default)}" for p in stack.parameters)
+        lines.append(f"stack {stack.name}({given})")
+        lines += _entries_text(stack.entries, 1)
+    lines += (f"prove {item.target}: {item.text}" for item in program.proves)
+    return "\n".join(lines) + "\n"
+
+
+def _range_text(part: HeadRange, by_head: bool) -> Iterator[str]:
+    if part.lo is not None and part.hi is not None:
+        yield f"  heads {show(part.lo)}..{show(part.hi)}:"
+    else:
+        yield "  other heads:" if by_head else "  every head:"
+    for b, branch in enumerate(part.branches):
+        yield f"    branch {b}: {describe(branch)}"
+
+
+def _entries_text(entries: tuple[Layers | Repeat, ...], depth: int) -> Iterator[str]:
+    for entry in entries:
+        if isinstance(entry, Repeat):
+            yield "  " * depth + f"repeat {show(entry.count)}:"
+            yield from _entries_text(entry.entries, depth + 1)
+        else:
+            given = ", ".join(f"{name} = {show(value)}" for name, value in entry.arguments)
+            yield "  " * depth + f"layers {show(entry.count)}: {entry.pattern}({given})"
+
+
 def instance_text(instance: Instance) -> str:
     """A pattern with its numbers: each range of heads and each branch as set algebra over conditions."""
     values = ", ".join(f"{name} = {value}" for name, value in instance.values.items())
     lines = [f"{'causal ' if instance.causal else ''}pattern {instance.name}({values})"]
     for part in instance.ranges:
-        if part.lo is not None and part.hi is not None:
-            lines.append(f"  heads {show(part.lo)}..{show(part.hi)}:")
-        elif instance.pattern.by_head:
-            lines.append("  other heads:")
-        else:
-            lines.append("  every head:")
-        for b, branch in enumerate(part.branches):
-            lines.append(f"    branch {b}: {describe(branch)}")
+        lines += _range_text(part, instance.pattern.by_head)
     return "\n".join(lines) + "\n"
 
 
@@ -82,6 +120,11 @@ def plan_text(plan: Plan) -> str:
                 if s.queries_live != TRUE:
                     lines.append(f"      if          {plan_expr(s.queries_live)}, {plan_expr(s.keys_live)}")
     return "\n".join(lines) + "\n"
+
+
+def file_text(text: str) -> str:
+    """An emitted file is its own text."""
+    return text
 
 
 def plan_expr(expr: Expr) -> str:

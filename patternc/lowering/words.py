@@ -15,8 +15,8 @@ from patternc.ir.relation import (
     QueryRange,
     SameDocument,
 )
-from patternc.lowering.schedule import MAX_SEGMENTS, Scheduled
-from patternc.lowering.terms import Term, number
+from patternc.lowering.schedules import BY_KIND, Scheduled
+from patternc.lowering.terms import Term
 
 
 def term_words(term: Term) -> str:
@@ -74,38 +74,11 @@ def _congruence(name: str, period: Expr, phase: Expr, width: Expr) -> str:
 
 
 def why(scheduled: Scheduled) -> str:
-    """Why a part has the schedule it has, in a sentence."""
-    grant = scheduled.granted[0]
-    match scheduled.kind, grant:
-        case "band", _:
-            return "the keys of a query are one run: key tiles between closed bounds, a mask on edge tiles only"
-        case "residue", LagMod(_, period, _, _):
-            p = show(period)
-            return f"the lag congruence leaves 1 key in {p}: tiles run along one residue class modulo {p}"
-        case "columns", KeyMod(_, period, _, width):
-            return f"{show(width)} of {show(period)} keys are seen at all: they are gathered into dense tiles"
-        case _:
-            return f"{_obstacle(scheduled)}: each tile has its mask, and none is multiplied without a live pair"
+    """Why a part has the schedule it has, and how pairs that other parts hold, too, count once; in a sentence."""
+    return BY_KIND[scheduled.kind].why(scheduled) + _overlap(scheduled)
 
 
-def _obstacle(scheduled: Scheduled) -> str:
-    for term in scheduled.terms:
-        for atom in term.atoms:
-            match atom:
-                case Condition():
-                    return f"no schedule knows the condition `{show(atom.test)}`"
-                case Atom(document=True):
-                    return "positions are counted within documents"
-                case SameDocument(_, False):
-                    return "pairs of two documents are wanted"
-                case LagMod(_, period, _, _) if number(period) is None:
-                    return "the pattern wraps around the sequence"
-                case LagMod():
-                    return "a lag congruence of more than one residue"
-                case QueryMod():
-                    return "queries differ by their residue"
-                case _:
-                    pass
-    if len(scheduled.terms) > MAX_SEGMENTS:
-        return f"a union of {len(scheduled.terms)} terms, more than the {MAX_SEGMENTS} that a band takes"
-    return "chunks or documents cut by a lag leave tiles without a pair between the steps"
+def _overlap(scheduled: Scheduled) -> str:
+    if scheduled.but:
+        return "; pairs that other parts hold, too, are taken out by the mask"
+    return "; pairs that an earlier term holds, too, are taken out of its bounds" if scheduled.cut else ""

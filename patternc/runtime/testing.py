@@ -10,9 +10,8 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -109,7 +108,7 @@ class _Counted:
 
 
 @contextlib.contextmanager
-def counted(module: ModuleType) -> Iterator[Counter[str]]:
+def counted(module: Any) -> Generator[Counter[str]]:
     """Counts the launches of an emitted file's kernels, by name."""
     launches: Counter[str] = Counter()
     parts = module.PARTS
@@ -134,19 +133,20 @@ def counted(module: ModuleType) -> Iterator[Counter[str]]:
 
 
 @contextlib.contextmanager
-def poisoned() -> Iterator[None]:
-    """Fills what `torch.empty` and `torch.empty_like` give with NaN, so that an element nobody writes shows."""
-    plain, like = torch.empty, torch.empty_like
+def poisoned() -> Generator[None]:
+    """Fills fresh memory with NaN (`torch.empty` and its like), so that an element nobody writes shows."""
+    plain, like, strided = torch.empty, torch.empty_like, torch.empty_strided
 
     def poison(x: torch.Tensor) -> torch.Tensor:
         return x.fill_(float("nan")) if x.is_floating_point() else x
 
     torch.empty = lambda *a, **k: poison(plain(*a, **k))
     torch.empty_like = lambda *a, **k: poison(like(*a, **k))
+    torch.empty_strided = lambda *a, **k: poison(strided(*a, **k))
     try:
         yield
     finally:
-        torch.empty, torch.empty_like = plain, like
+        torch.empty, torch.empty_like, torch.empty_strided = plain, like, strided
 
 
 def tensors(case: Case, heads: int, branches: int, device: str) -> tuple[list[torch.Tensor], torch.Tensor]:
@@ -349,6 +349,17 @@ def cases(load: Callable[[dict[str, int]], Pattern], parameters: dict[str, int],
     return one()
 
 
+def run_one(load: Callable[[dict[str, int]], Pattern], case: Case, device: str) -> Report:
+    """Runs one case."""
+    report = Report(1, Counter(), 0.0)
+    try:
+        margins = run_case(load(dict(case.values)), case, device, report.launches)
+        report.worst = max(margins.values())
+    except Exception as error:
+        report.failure, report.failing = f"{type(error).__name__}: {error}", case
+    return report
+
+
 def run_many(
     load: Callable[[dict[str, int]], Pattern],
     parameters: dict[str, int],
@@ -369,7 +380,7 @@ def run_many(
         max_examples=examples,
         deadline=None,
         database=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=list(HealthCheck),  # type: ignore[arg-type]  # the library types them by their metaclass
         phases=(Phase.generate, Phase.shrink),
         report_multiple_bugs=False,
     )

@@ -51,9 +51,10 @@ def _print_part(console: Console, cost: Cost, part: PartCost, index: int) -> Non
     head = Text(f"{index + 1}. ").append(work.kind, style="bold cyan").append(f"  {where}{who}", style="dim")
     console.print(head)
     lines = [work.terms + ("" if part.alike else f" (head {part.heads[0]}; the numbers differ by head)"), work.why]
+    tiles = f"{part.tiles:,} tile{'s' if part.tiles != 1 else ''}, {work.tile[0]} x {work.tile[1]}"
     lines.append(
         f"{_count(part.live)} of {_count(part.computed)} computed pairs are live, "
-        f"{_waste(part.live, part.computed)} waste ({part.tiles:,} tile{'s' if part.tiles != 1 else ''}, {work.tile[0]} x {work.tile[1]})"
+        f"{_waste(part.live, part.computed)} waste ({tiles})"
     )
     for line in lines:
         console.print(Text(fill(line, console.width - 1, initial_indent="   ", subsequent_indent="   ")))

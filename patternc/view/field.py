@@ -60,7 +60,7 @@ def receptive_field(model: Model, n: int, token: int, layers: Iterable[int]) -> 
     Raises `UsageError` where the sequence is too long to follow.
     """
     if n > MAX_TOKENS:
-        raise UsageError(f"--n {n}: a receptive field is drawn for up to {MAX_TOKENS} tokens")
+        raise UsageError(f"a receptive field is drawn for up to {MAX_TOKENS:,} tokens, not {n:,}")
     hops = {layer: _hops(layer, n) for layer in model.distinct}
     steps: list[Step] = []
     seen, done = 1 << token, 0
@@ -114,7 +114,7 @@ def _hops(layer: Layer, n: int) -> _ByLag | _ByRow:
         pass
     if n > MAX_ROWS:
         raise UsageError(
-            f"--n {n}: in {layer.name or 'this pattern'} a token sees what depends on where it stands; "
-            f"such a receptive field is drawn for up to {MAX_ROWS} tokens"
+            f"what a token of {layer.name or 'this pattern'} sees depends on where it stands; "
+            f"such a receptive field is drawn for up to {MAX_ROWS:,} tokens, not {n:,}"
         )
     return _ByRow(layer.rows(n))

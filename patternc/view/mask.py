@@ -32,7 +32,10 @@ def mask_array(
         raise UsageError(f"{instance.name} speaks of documents: its mask is known only where they begin and end")
     size = instance.branches * heads * n * n
     if size > MAX_PAIRS:
-        raise UsageError(f"a mask of {instance.branches} x {heads} x {n} x {n} pairs is more than {MAX_PAIRS}")
+        raise UsageError(
+            f"--n {n}: a mask of {instance.branches} x {heads} x {n} x {n} pairs is more than {MAX_PAIRS}, the most "
+            "that is written"
+        )
     result = np.empty((instance.branches, heads, n, n), dtype=np.bool_)
     made: dict[Relation, tuple[int, int]] = {}
     for h, head in enumerate(instance.heads(heads)):

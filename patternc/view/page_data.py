@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any, TypeAlias
 
 from patternc.analysis.intset import TooLarge
+from patternc.analysis.verdict import Verdict, numbers
 from patternc.ir.expr import Bool, Expr, ExprError, Int, Logic, Sym, show, substitute
 from patternc.ir.instantiate import Instance, InstantiationError, stack_layers
 from patternc.ir.program import HeadRange, Pattern, Program, Prove, Requirement
@@ -28,6 +29,7 @@ from patternc.ir.relation import (
     Union,
     substituted,
 )
+from patternc.passes import run
 from patternc.source import Source
 from patternc.view.names import written_branches
 
@@ -170,12 +172,18 @@ def claims_data(program: Program, names: Iterable[str], progress: Callable[[str]
             continue
         progress(f"{item.target}: {item.text}")
         try:
-            verdict = prove(program, item)
-            answer, reason = verdict.outcome, verdict.reason
+            verdict = run("prove", prove, program, item)
+            answer, reason = verdict.outcome, _reason(verdict)
         except (InstantiationError, TooLarge) as problem:
             answer, reason = "unknown", str(problem)
         found.append({"name": _target(item), "claim": item.text, "verdict": answer, "reason": reason})
     return found
+
+
+def _reason(verdict: Verdict) -> str:
+    """Why, with the numbers of a counterexample before it."""
+    example = verdict.counterexample
+    return verdict.reason if example is None else f"{numbers(example)}{example['why'] or verdict.reason}"
 
 
 def _target(item: Prove) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -26,8 +28,11 @@ BESIDE = 2
 """So many masks have the receptive field beside them; more have it below."""
 MAX_MASKS, MAX_LAYERS = 16, 4
 LABEL = 48
+COLUMN = 50
+"""Points across a column of numbers."""
 MAX_STEPS = 24
-COLUMNS = 1024
+COLUMNS = 448
+"""Fewer than pixels across a receptive field, so that none is lost in drawing."""
 
 
 def write_picture(subject: Subject, path: Path) -> None:
@@ -39,7 +44,7 @@ def write_picture(subject: Subject, path: Path) -> None:
 
 
 def write_pictures(subjects: Sequence[Subject], path: Path) -> None:
-    """The same for several, one under the other."""
+    """The same for several, one under the other and on the same scales.  Raises `UsageError` as `write_picture`."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -47,7 +52,7 @@ def write_pictures(subjects: Sequence[Subject], path: Path) -> None:
 
     settings: Any = {"font.size": 9, "text.color": INK, "svg.fonttype": "none", "svg.hashsalt": "patternc"}
     with pyplot.rc_context(settings):
-        figure = _draw(pyplot, subjects)
+        figure = _draw(pyplot, _alike(subjects))
         try:
             figure.savefig(path, dpi=160, facecolor=PAPER, metadata={"Date": None} if path.suffix == ".svg" else None)
         except OSError as problem:
@@ -56,9 +61,22 @@ def write_pictures(subjects: Sequence[Subject], path: Path) -> None:
             pyplot.close(figure)
 
 
+def _alike(subjects: Sequence[Subject]) -> Sequence[Subject]:
+    """The subjects with lengths at which all of them can be seen."""
+    if len(subjects) == 1:
+        return subjects
+    mask_n = max(s.mask_length(i, CELLS) for s in subjects for i in s.distinct)
+    field_n = max(s.field_length for s in subjects)
+    return [replace(s, mask_n=mask_n, field_n=field_n) for s in subjects]
+
+
 def _draw(pyplot: Any, subjects: Sequence[Subject]) -> Any:
-    """One figure: for every subject its masks in rows of four, its receptive field beside or below them."""
+    """One figure: for every subject its masks in rows of four, its receptive field beside or below them.
+
+    Receptive fields that stand beside masks stand under one another.
+    """
     plans = [(s, _masks(s)) for s in subjects]
+    beside = max((len(masks) for _, masks in plans if len(masks) <= BESIDE), default=0)
     heights: list[float] = []
     for subject, masks in plans:
         if len(masks) <= BESIDE:
@@ -71,8 +89,9 @@ def _draw(pyplot: Any, subjects: Sequence[Subject]) -> Any:
         row = rows.pop(0)
         row.suptitle(_title(subject), x=0.008, ha="left", fontsize=11, fontweight="bold")
         if len(masks) <= BESIDE:
-            widths = [1.0] * len(masks) + [1.9 if len(masks) == 1 else 1.35]
-            axes = row.subplots(1, len(masks) + 1, width_ratios=widths)
+            axes = row.subplots(1, beside + 1, width_ratios=[1.0] * beside + [1.9 if beside == 1 else 1.35])
+            for axis in axes[len(masks) : -1]:
+                _blank(axis)
             _draw_field(axes[-1], subject)
         else:
             axes = row.subplots(-(-len(masks) // ACROSS), ACROSS, squeeze=False).ravel()
@@ -98,6 +117,8 @@ def _masks(subject: Subject) -> list[tuple[Instance, Softmax]]:
 
 
 def _field_height(subject: Subject) -> float:
+    if subject.why_no_field:
+        return 1.1
     return 1.1 + 0.26 * min(len(subject.field), MAX_STEPS)
 
 
@@ -120,8 +141,18 @@ def _draw_mask(axis: Any, subject: Subject, instance: Instance, softmax: Softmax
     axis.set_xlabel(f"key, n = {n:,}")
     axis.set_ylabel("query")
     _plain(axis)
-    axis.set_xticks([0, n // 2, n])
-    axis.set_yticks([0, n // 2, n])
+    axis.set_xticks([0, n // 2, n], [f"{x:,}" for x in (0, n // 2, n)])
+    axis.set_yticks([0, n // 2, n], [f"{x:,}" for x in (0, n // 2, n)])
+
+
+def _blank(axis: Any) -> None:
+    """The place of a mask that is not there: as wide as one."""
+    axis.set_ylabel("query")
+    _plain(axis)
+    axis.set_yticks([0], ["65,536"], color="none")
+    axis.set_xticks([])
+    axis.yaxis.label.set_color("none")
+    axis.patch.set_visible(False)
 
 
 def _label(axis: Any, text: str, colour: str) -> None:
@@ -129,11 +160,15 @@ def _label(axis: Any, text: str, colour: str) -> None:
 
 
 def _draw_field(axis: Any, subject: Subject) -> None:
+    if subject.why_no_field:
+        axis.text(0, 1, fill(subject.why_no_field, 60), color=FAINT_INK, va="top", transform=axis.transAxes)
+        axis.set_axis_off()
+        return
     steps = [subject.field[i - 1] for i in spread(len(subject.field), MAX_STEPS)]
     n = subject.field_length
     image = np.stack([_seen(step) for step in steps])[:, :, None]
     colour = _rgb(COLOURS[0])
-    strength = np.where(image > 0, 0.25 + 0.75 * image, 0.0)
+    strength = np.where(image > 0, 0.4 + 0.6 * image, 0.0)
     axis.imshow(
         _rgb(EMPTY) * (1 - strength) + colour * strength,
         extent=(-n, 0, len(steps) + 0.5, 0.5),
@@ -148,13 +183,18 @@ def _draw_field(axis: Any, subject: Subject) -> None:
     axis.set_yticks(range(1, len(steps) + 1), [str(s.layers) for s in steps])
     axis.set_xticks([-n, -n // 2, 0], [f"{n - 1:,}", f"{n // 2:,}", "0"])
     _plain(axis)
-    right = axis.twinx()
-    right.set_ylim(axis.get_ylim())
-    right.set_yticks(
-        range(1, len(steps) + 1),
-        [f"reach {s.reach:,}  gap-free {s.prefix:,}" + (f"  holes {s.holes:,}" if s.holes else "") for s in steps],
-    )
-    _plain(right)
+    for x, name, values in (
+        (1, "reach", [s.reach for s in steps]),
+        (2, "gap-free", [s.prefix for s in steps]),
+        (3, "holes", [s.holes for s in steps]),
+    ):
+        lines = [(0.5, 5, name), *((row, -3, f"{value:,}") for row, value in enumerate(values, 1))]
+        for row, up, text in lines:
+            # Columns of points beside the axes, so that they are as wide in every picture.
+            place: Any = ("axes fraction", "data")
+            axis.annotate(
+                text, (1, row), (COLUMN * x, up), place, "offset points", ha="right", color=FAINT_INK, fontsize=8
+            )
 
 
 def _seen(step: Step) -> Any:

@@ -35,6 +35,9 @@ class Subject:
     n: int | None = None
     layers: int | None = None
     head_count: int | None = None
+    mask_n: int | None = None
+    field_n: int | None = None
+    """The lengths of the mask and of the receptive field where `n` leaves them open, None for natural ones."""
 
     @property
     def name(self) -> str:
@@ -60,7 +63,7 @@ class Subject:
 
     def mask_length(self, instance: Instance, cells: int) -> int:
         """The length at which its masks are drawn in so many cells."""
-        return self.n or natural_length((s.relation for s in self.softmaxes(instance)), cells)
+        return self.n or self.mask_n or natural_length((s.relation for s in self.softmaxes(instance)), cells)
 
     @cached_property
     def model(self) -> Model:
@@ -78,8 +81,8 @@ class Subject:
     @cached_property
     def field_length(self) -> int:
         """The length of the sequence that the receptive field is drawn on: as far as the layers reach."""
-        if self.n is not None:
-            return self.n
+        if self.n is not None or self.field_n is not None:
+            return self.n or self.field_n or 1
         natural = max(self.mask_length(i, MAX_ROWS) for i in self.distinct)
         try:
             reach = sum(layer.lags.greatest * count for layer, count in self.model.groups(self.depth))
@@ -95,6 +98,16 @@ class Subject:
         steps = receptive_field(self.model, self.field_length, self.field_length - 1, counts)
         complete = next((i for i, s in enumerate(steps) if s.complete), len(steps) - 1)
         return steps[: complete + 1]
+
+    @cached_property
+    def why_no_field(self) -> str:
+        """Why the receptive field is not drawn at this length; empty where it is."""
+        _ = self.depth, self.heads
+        try:
+            _ = self.field
+        except UsageError as problem:
+            return str(problem)
+        return ""
 
 
 def spread(count: int, most: int) -> Sequence[int]:

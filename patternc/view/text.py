@@ -131,6 +131,9 @@ def _side_by_side(panels: Sequence[list[Text]], room: int) -> list[Text]:
 
 
 def _print_field(console: Console, subject: Subject, width: int) -> None:
+    if subject.why_no_field:
+        console.print(Text(subject.why_no_field, style="dim"))
+        return
     steps, n = subject.field, subject.field_length
     steps = [steps[i - 1] for i in spread(len(steps), MAX_STEPS)]
     whose = f"stack {subject.name}" if subject.stack is not None else subject.name

@@ -23,9 +23,7 @@ def patternc(*arguments: str, cwd: Path | None = None, **environment: str) -> su
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda p: p.stem)
-def test_every_example_compiles_to_a_file_of_its_own(
-    example: Path, tmp_path: Path
-) -> None:
+def test_every_example_compiles_to_a_file_of_its_own(example: Path, tmp_path: Path) -> None:
     done = patternc("compile", str(example), "-o", str(tmp_path))
     assert done.returncode == 0, done.stderr
     written = [Path(line) for line in done.stdout.splitlines()]

@@ -64,7 +64,8 @@ def test_files(suffix: str, file: str, tmp_path: Path, capsys: pytest.CaptureFix
     ("arguments", "said"),
     [
         (["-o", "a.pdf"], "expected a name that ends in .png, .svg or .html"),
-        (["-o", "a.png"], "pick one with --pattern: pi, other"),
+        (["-o", "a.html"], "a page shows one pattern, "),
+        (["-o", "a.html"], "pick with --pattern: pi, other"),
         (["--pattern", "pj"], "no pattern `pj`"),
         (["-D", "q=1"], "no parameter `q`"),
         (["--pattern", "pi", "-D", "p=2"], "`require p > k` does not hold"),
@@ -80,3 +81,10 @@ def test_what_is_wrong_is_said(arguments: list[str], said: str, file: str, capsy
     assert (code, out) == (2, "")
     assert said in " ".join(err.split())
     assert "Traceback" not in err
+
+
+def test_a_picture_of_several_patterns(file: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run(capsys, file, "-o", str(tmp_path / "a.svg")) == (0, f"{tmp_path / 'a.svg'}\n", "")
+    text = (tmp_path / "a.svg").read_text()
+    assert "pi(k = 4, p = 16)" in text
+    assert ">other<" in text

@@ -104,7 +104,9 @@ def case_of(sample: Sample, pattern: Pattern) -> Case:
     )
 
 
-def outcome(function: Callable[..., Any], case: Case, heads: int, branches: int, dtype: torch.dtype) -> list[torch.Tensor]:
+def outcome(
+    function: Callable[..., Any], case: Case, heads: int, branches: int, dtype: torch.dtype
+) -> list[torch.Tensor]:
     """Output, log-sum-exp and gradients of one call."""
     leaves, gradient = tensors(case, heads, branches, "cpu")
     inputs = [x.detach().to(dtype).requires_grad_() for x in leaves]

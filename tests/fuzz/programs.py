@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
@@ -81,9 +82,7 @@ def call(function: str, *arguments: ast.Expression | ast.Argument) -> ast.Expres
 # Numbers
 
 
-def number(
-    tape: Tape, scope: Scope, minimum: int = 0, depth: int = 2, maximum: int = 2**41
-) -> ast.Expression:
+def number(tape: Tape, scope: Scope, minimum: int = 0, depth: int = 2, maximum: int = 2**41) -> ast.Expression:
     """An expression whose value lies between the bounds in every world."""
     node = _number(tape, scope, depth)
     try:
@@ -229,10 +228,8 @@ def heads_block(tape: Tape, heads: int, scope: Scope, known: tuple[str, ...]) ->
         bounds = [(num(0), half), (half, ref("heads"))]
     else:
         cuts = sorted({0, heads, *(tape.integer(0, heads) for _ in range(tape.integer(0, 2)))})
-        bounds = [(num(a), num(b)) for a, b in zip(cuts, cuts[1:], strict=False)]
-    entries = [
-        ast.Entry(lo, hi, body(tape, scope, known), span=NOWHERE) for lo, hi in tape.shuffled(bounds)
-    ]
+        bounds = [(num(a), num(b)) for a, b in pairwise(cuts)]
+    entries = [ast.Entry(lo, hi, body(tape, scope, known), span=NOWHERE) for lo, hi in tape.shuffled(bounds)]
     if tape.chance(50):
         last = entries.pop()
         entries.append(ast.Entry(None, None, last.body, span=NOWHERE))
@@ -293,7 +290,8 @@ class Sample:
         printer.text(repr(self))
 
     def __repr__(self) -> str:
-        return f"{print_file(self.drawn.file)}heads {self.drawn.heads}, nk {self.nk}, nq {self.nq}, ends {self.ends}, options {self.options}"
+        call = f"heads {self.drawn.heads}, nk {self.nk}, nq {self.nq}, ends {self.ends}, options {self.options}"
+        return print_file(self.drawn.file) + call
 
 
 def sample(data: bytes, tokens: int) -> Sample:

@@ -26,7 +26,9 @@ class Speller:
 
     def pattern(self, p: ast.Pattern) -> str:
         given = ", ".join(f"{x.name.text}{self.gap()}={self.gap()}{self.show(x.default)}" for x in p.parameters)
-        head = f"{'causal' + self.gap() if p.causal else ''}pattern{self.gap()}{p.name.text}{f'({given})' * bool(given)}"
+        head = (
+            f"{'causal' + self.gap() if p.causal else ''}pattern{self.gap()}{p.name.text}{f'({given})' * bool(given)}"
+        )
         inner = self.gap().join(self.statement(s) for s in p.statements)
         return f"{head}{self.gap()}{{{self.gap()}{inner}{self.gap()}}}\n"
 

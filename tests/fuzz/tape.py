@@ -1,7 +1,7 @@
 """Choices read from a string of bytes.
 
-Hypothesis draws the bytes and shrinks them towards zero, and a zero always chooses what is simplest.  (Choices drawn one
-by one would make five of six programs near copies of the one before: Hypothesis copies parts of an example about.)
+Hypothesis draws the bytes and shrinks them towards zero, and a zero always chooses what is simplest.  (Choices drawn
+one by one would make five of six programs near copies of the one before: Hypothesis copies parts of an example about.)
 """
 
 from __future__ import annotations

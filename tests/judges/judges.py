@@ -83,9 +83,7 @@ JUDGES = {
     ),
     "window and scattered globals": Judge(
         "pattern j(w = 8) { far = columns(50, 7) & sink(120); attend window(w, w) | far | mirror(far) }",
-        lambda q, k, n, h, heads, doc: (
-            ((q - k).abs() <= 8) | ((k % 50 == 7) & (k < 120)) | ((q % 50 == 7) & (q < 120))
-        ),
+        lambda q, k, n, h, heads, doc: ((q - k).abs() <= 8) | ((k % 50 == 7) & (k < 120)) | ((q % 50 == 7) & (q < 120)),
     ),
     "block diffusion": Judge(
         """pattern j(half = 64, b = 8) {

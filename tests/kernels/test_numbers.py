@@ -153,7 +153,9 @@ def test_padding_is_never_read(name: str, kernels: bool) -> None:
             if length < n:
                 continue  # the document that the length cuts keeps its own
             options = {"cu_seqlens": torch.tensor([*ends, length])}
-        cut = run(p, [x[b : b + 1, :, :length] for x in inputs], kernels, gradient=gradient[b : b + 1, :, :length], **options)
+        cut = run(
+            p, [x[b : b + 1, :, :length] for x in inputs], kernels, gradient=gradient[b : b + 1, :, :length], **options
+        )
         for mine, other in zip(got, cut, strict=True):
             torch.testing.assert_close(mine[b, :, :length], other[0], rtol=1e-5, atol=1e-5)
 

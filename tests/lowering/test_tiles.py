@@ -9,14 +9,13 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import Phase, given, settings
 
 import patternc
+from patternc.runtime.testing import tensors
 from tests.fuzz.checks import case_of, forgetting, pattern_of
 from tests.fuzz.programs import Sample, samples
-from patternc.runtime.testing import tensors
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from patternc.frontend import ast
@@ -100,8 +101,8 @@ def _stride(q: int, k: int, n: int, p: int, hops: int | None = ALL, phase: int =
 
 
 PRIMITIVES: dict[str, tuple[tuple[str, ...], Callable[..., bool]]] = {
-    "window": (("l", "r"), lambda q, k, n, l, r=0: -r <= q - k <= l),
-    "ring": (("l", "r"), lambda q, k, n, l, r=0: (q - k) % n <= l or (k - q) % n <= r),
+    "window": (("l", "r"), lambda q, k, n, l, r=0: -r <= q - k <= l),  # noqa: E741  the language's own name
+    "ring": (("l", "r"), lambda q, k, n, l, r=0: (q - k) % n <= l or (k - q) % n <= r),  # noqa: E741
     "stride": (("p", "hops", "phase"), _stride),
     "chunk": (("b", "back"), lambda q, k, n, b, back=0: 0 <= q // b - k // b <= back),
     "columns": (("p", "phase", "width"), lambda q, k, n, p, phase=0, width=1: (k - phase) % p < width),
@@ -232,7 +233,7 @@ def head_branches(
         queries=range(nk - nq, real),
         keys=range(real),
         n=real,
-        documents=tuple(range(a, b) for a, b in zip(ends, ends[1:], strict=False)),
+        documents=tuple(range(a, b) for a, b in pairwise(ends)),
         numbers=names,
         relations={s.name.text: s.value for s in pattern.statements if isinstance(s, ast.Define)},
     )

@@ -1,4 +1,4 @@
-"""Masks drawn by hand from sections 1 and 2 of LANGUAGE.md: the brute-force oracle and `Pattern.mask` both give them."""
+"""Masks drawn by hand from sections 1 and 2 of LANGUAGE.md: the brute-force oracle and `Pattern.mask` give them."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -51,10 +52,21 @@ def example(name: str) -> Pattern:
     return patternc.load(path, pattern=name, **SMALL[name])
 
 
+_patch = pytest.MonkeyPatch()
+
+
 @pytest.fixture
-def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+def plain() -> Iterator[None]:
     """Slots are attended to by plain PyTorch, as without a GPU."""
-    monkeypatch.setattr(slot_attention, "INTERPRETED", False)
+    _patch.setattr(slot_attention, "INTERPRETED", False)
+    yield
+    _patch.undo()
+
+
+def plainly(pattern: Pattern, heads: int = 4) -> Pattern:
+    """The pattern, itself computed by plain PyTorch until the fixture takes that back."""
+    _patch.setattr(pattern.module(heads), "INTERPRETED", False)
+    return pattern
 
 
 def tensors(
@@ -119,8 +131,7 @@ def test_the_table_of_examples_is_whole() -> None:
 @pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("name", SMALL)
 def test_chunks_and_single_tokens_give_one_full_pass(name: str) -> None:
-    pattern = example(name)
-    pattern.module(4).INTERPRETED = False
+    pattern = plainly(example(name))
     inputs = tensors(pattern, heads=4, kv_heads=2)
     exact = truth(pattern, inputs)
     for chunks in CHUNKS:
@@ -152,7 +163,7 @@ def test_slots_are_split_among_programs_and_joined(monkeypatch: pytest.MonkeyPat
     pattern = patternc.loads("causal pattern p { attend window(7) | stride(100) }")
     inputs = tensors(pattern, 1, 1, n=700, batch=1)
     cache = cache_for(pattern, inputs, max_length=700)
-    pattern.module(1).INTERPRETED = False
+    monkeypatch.setattr(pattern.module(1), "INTERPRETED", False)
     cache.attend(*(x[:, :, :699] for x in inputs))
     # Most of the 700 slots hold a key that this query does not see.
     out = cache.attend(*(x[:, :, 699:] for x in inputs))
@@ -207,21 +218,32 @@ def test_examples_that_cannot_be_decoded_say_why(name: str) -> None:
         retention(pattern._instance, 100, 12, 12)
 
 
-def layer_of(pattern: Pattern) -> patternc.nn.PatternAttention:
+def layer_of(pattern: Pattern, **options: Any) -> patternc.nn.PatternAttention:
     torch.manual_seed(0)
-    return patternc.nn.PatternAttention(dim=32, heads=4, kv_heads=2, pattern=pattern)
+    return patternc.nn.PatternAttention(dim=32, heads=4, kv_heads=2, pattern=pattern, **options)
 
 
 @torch.no_grad()
 @pytest.mark.usefixtures("plain")
-@pytest.mark.parametrize("name", ["pi_attention", "pi_staggered"])
-def test_a_layer_decodes_what_it_computes_in_one_pass(name: str) -> None:
-    layer = layer_of(example(name))
-    layer.pattern.module(4).INTERPRETED = False
+@pytest.mark.parametrize(
+    "options", [{}, {"qk_norm": torch.nn.RMSNorm, "rotary": patternc.nn.Rotary(), "gate": "query"}]
+)
+def test_a_layer_decodes_what_it_computes_in_one_pass(options: Any) -> None:
+    layer = layer_of(plainly(example("pi_staggered")), **options)
     x = torch.randn(3, 20, 32)
     cache = layer.make_cache(3, 20)
     outs = [layer(x[:, a:b], cache=cache) for a, b in ((0, 6), (6, 7), (7, 8), (8, 15), (15, 16), (16, 20))]
     torch.testing.assert_close(torch.cat(outs, 1), layer(x), rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.usefixtures("plain")
+def test_positions_of_the_rotary_embedding_are_the_callers_where_given() -> None:
+    layer = layer_of(plainly(example("sliding")), rotary=patternc.nn.Rotary())
+    x, at = torch.randn(2, 9, 32), torch.arange(9) * 3
+    cache = layer.make_cache(2, 9)
+    outs = [layer(x[:, a:b], positions=at[a:b], cache=cache) for a, b in ((0, 5), (5, 6), (6, 9))]
+    torch.testing.assert_close(torch.cat(outs, 1), layer(x, positions=at), rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ import torch
 import patternc
 
 torch.set_num_threads(1)
-pattern = patternc.loads("causal pattern window(w = 64) { attend window(w) }".replace("pattern window", "pattern local"))
+pattern = patternc.loads("causal pattern local(w = 64) { attend window(w) }")
 pattern.module()
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB

@@ -56,6 +56,8 @@ def test_the_data_of_the_page() -> None:
     assert data["patterns"]["pi"]["values"] == {"k": 3, "p": 16, "hops": 2}
     assert data["stacks"] == [{"name": "lm", "layers": [[6, "pi", {"k": 3, "p": 16, "hops": 2}]]}]
     assert [c["verdict"] for c in data["claims"]] == ["proved", "proved", "refuted"]
+    refuted = "L = 1, k = 0, p = 1, hops = 2: reach(L) is 2, which is not == 1"
+    assert data["claims"][2]["reason"] == refuted
 
 
 def test_numbers_beyond_what_javascript_counts() -> None:
@@ -121,6 +123,12 @@ def slide(browser: Browser, name: str, value: int) -> None:
         }})()"""
     )
     browser.settle()
+
+
+def test_claims_stand_with_their_verdicts(opened: Browser) -> None:
+    text = opened.value("document.getElementById('claims').innerText")
+    for words in ("proved", "pi: causal", "refuted", "pi: reach(L) == 1", "L = 1, k = 0, p = 1, hops = 2"):
+        assert words in text
 
 
 def test_a_slider_changes_the_picture_and_the_field(opened: Browser) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from patternc.diagnostics import UsageError
+from patternc.view import picture
 from patternc.view.picture import write_picture, write_pictures
 from patternc.view.subject import Subject, stack_layers_of
 from tests.view.relations import loaded
@@ -46,3 +48,30 @@ def test_many_masks_and_several_subjects(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file or directory"):
         write_picture(subject(GATE), tmp_path / "missing" / "a.png")
+
+
+@pytest.mark.parametrize("masks", [1, 2])
+def test_no_seen_token_is_lost_in_drawing(masks: int) -> None:
+    """The columns of a receptive field are wider than a pixel, so that a token alone in its column shows."""
+    from matplotlib import pyplot
+
+    skip = "stride(256, 8)"
+    one = subject(f"causal pattern a {{ attend {f'gate(window(64), {skip})' if masks == 2 else skip} }}")
+    figure = picture._draw(pyplot, [one])
+    figure.set_dpi(160)
+    figure.canvas.draw()
+    field = figure.axes[-1]
+    assert field.get_window_extent().width > picture.COLUMNS
+    (image,) = field.get_images()
+    seen = (image.get_array()[0] != picture._rgb(picture.EMPTY)).any(axis=-1)
+    runs = int(seen[0]) + int((np.diff(seen.astype(int)) == 1).sum())
+    assert runs == 9
+    pyplot.close(figure)
+
+
+def test_several_subjects_are_on_the_same_scales(tmp_path: Path) -> None:
+    near, far = subject("causal pattern near { attend window(5) }"), subject("causal pattern far { attend window(90) }")
+    write_pictures([near, far], tmp_path / "a.svg")
+    text = (tmp_path / "a.svg").read_text()
+    assert text.count("seen by the last of 721 tokens") == 2
+    assert text.count("key, n = 256") == 2

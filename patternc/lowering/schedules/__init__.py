@@ -1,0 +1,25 @@
+"""The schedules: an explicit registry, one file and one line here for each."""
+
+from patternc.lowering.schedules.band import BAND
+from patternc.lowering.schedules.base import Schedule, Scheduled
+from patternc.lowering.schedules.blocks import BLOCKS
+from patternc.lowering.schedules.columns import COLUMNS
+from patternc.lowering.schedules.residue import RESIDUE
+from patternc.lowering.terms import Term
+
+SCHEDULES: tuple[Schedule, ...] = (
+    BAND,
+    COLUMNS,
+    RESIDUE,
+)
+"""In the order of their launches.  A term gets the last one that fits it, and `BLOCKS` where none does."""
+
+BY_KIND = {one.kind: one for one in (*SCHEDULES, BLOCKS)}
+
+
+def schedule_of(term: Term) -> Schedule:
+    """The schedule of a term."""
+    return next((one for one in reversed(SCHEDULES) if one.fits(term)), BLOCKS)
+
+
+__all__ = ["BLOCKS", "BY_KIND", "SCHEDULES", "Schedule", "Scheduled", "schedule_of"]

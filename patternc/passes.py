@@ -1,0 +1,109 @@
+"""The passes on the way from a text to the emitted file: named data, run in one place that times and shows them.
+
+`--verbose` prints what each took, `--print-ir-after=NAME` the representation that one leaves.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from importlib import import_module
+from time import perf_counter
+from typing import Any, ParamSpec, TextIO, TypeVar
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A pass, what it does in words, and the printer of what it leaves as ``module:function``, if that is new IR."""
+
+    name: str
+    does: str
+    printer: str = ""
+
+    def text(self, result: Any) -> str:
+        """What it left, as text."""
+        module, _, function = self.printer.partition(":")
+        return getattr(import_module(module), function)(result)
+
+
+PASSES = {
+    one.name: one
+    for one in (
+        Pass("parse", "text to syntax tree", "patternc.ir.printer:tree_text"),
+        Pass("check", "names, types and claims of the tree"),
+        Pass("relations", "tree to relations, parameters open", "patternc.ir.printer:program_text"),
+        Pass("instantiate", "numbers for the parameters", "patternc.ir.printer:instance_text"),
+        Pass("schedule", "relations to tiles in closed form", "patternc.ir.printer:plan_text"),
+        Pass("render", "tiles to one file of kernels", "patternc.ir.printer:file_text"),
+        Pass("assemble", "kernels to machine code"),
+        Pass("flex", "relations to a FlexAttention mask_mod", "patternc.ir.printer:file_text"),
+        Pass("mask", "relations to the dense mask"),
+        Pass("lint", "what is legal and looks wrong"),
+        Pass("prove", "claims to verdicts"),
+        Pass("cost", "pairs, FLOPs and bytes counted"),
+        Pass("field", "what a token sees after each layer"),
+        Pass("draw", "masks and receptive fields to a picture"),
+    )
+}
+"""Every pass by its name, in the order of the way through.  A new one is a line here, and `run` where it happens."""
+
+SHOWN = tuple(name for name, one in PASSES.items() if one.printer)
+"""Those that leave a representation which can be printed."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass
+class Watch:
+    """What is noted while passes run: the seconds of each, and the IR after those of ``shown`` on ``out``."""
+
+    shown: Iterable[str] = ()
+    out: TextIO = field(default_factory=lambda: sys.stderr)
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    times: dict[str, int] = field(default_factory=dict[str, int])
+
+    def took(self, name: str, seconds: float) -> None:
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        self.times[name] = self.times.get(name, 0) + 1
+
+    def left(self, name: str, result: Any) -> None:
+        if name in self.shown:
+            print(f"# IR after {name}: {PASSES[name].does}\n{PASSES[name].text(result)}", file=self.out, flush=True)
+
+    def report(self) -> str:
+        """A line a pass that ran: its milliseconds, how often it ran, what it does."""
+        ran = [one for one in PASSES.values() if one.name in self.seconds]
+        lines = [f"{'pass':<12} {'ms':>9}  runs"]
+        lines += [f"{p.name:<12} {1e3 * self.seconds[p.name]:>9.1f}  {self.times[p.name]:>4}  {p.does}" for p in ran]
+        return "\n".join([*lines, f"{'together':<12} {1e3 * sum(self.seconds.values()):>9.1f}"])
+
+
+_WATCH: ContextVar[Watch | None] = ContextVar("watch", default=None)
+
+
+@contextmanager
+def watched(watch: Watch) -> Generator[Watch]:
+    """Passes that run inside are noted by ``watch``."""
+    before = _WATCH.set(watch)
+    try:
+        yield watch
+    finally:
+        _WATCH.reset(before)
+
+
+def run(name: str, function: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
+    """``function(*arguments, **options)`` as the pass ``name``, one of `PASSES`: noted where somebody watches."""
+    watch = _WATCH.get()
+    if watch is None:
+        return function(*arguments, **options)
+    begin = perf_counter()
+    try:
+        result = function(*arguments, **options)
+    finally:
+        watch.took(name, perf_counter() - begin)
+    watch.left(name, result)
+    return result
