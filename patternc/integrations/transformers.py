@@ -4,14 +4,14 @@
     register("pi", pattern)                      # or a list of patterns, one a layer
     model = AutoModelForCausalLM.from_pretrained(name, attn_implementation="pi")
 
-The pattern decides which earlier tokens a token sees, in training, in prefill and while generating.  Padding on either
-side is honoured: a token's position is its place among the real tokens of its row.  What the kernels cannot do for a
-model (dropout, a softcap, packed sequences, a mask of the caller's own) is refused by name; nothing is dropped.
+The pattern decides which tokens a token sees, in training, in prefill and while generating.  Padding on either side
+and sequences packed in one row are honoured: a token's position is its place in its sequence.  What the kernels cannot
+do for a model (dropout, a softcap, chunks, a mask of the caller's own) is refused by name; nothing is dropped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from inspect import getclosurevars
@@ -50,17 +50,18 @@ PASSED_ON = frozenset(
 
 
 @dataclass(frozen=True)
-class Padded:
-    """The real tokens of one row of the batch."""
+class Segment:
+    """The tokens of one sequence, which lie in a row of the batch among others or among padding."""
 
+    row: int
     queries: torch.Tensor
-    """Which of the queries are real."""
+    """Which of the row's queries are its own."""
     keys: torch.Tensor
-    """Which of the keys are real."""
+    """Which of the row's keys are its own."""
     positions: torch.Tensor
-    """The place of each real key among the row's real tokens."""
+    """The place of each of these keys in the sequence."""
     first: int
-    """The place of the first real query."""
+    """The place of the first of these queries."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ class Tokens:
     window: int | None
     lengths: torch.Tensor | None = None
     """Padding on the right, where queries and keys are the same tokens: how many of each row are real."""
-    rows: tuple[Padded, ...] | None = None
-    """Any other padding."""
+    sequences: tuple[Segment, ...] | None = None
+    """Any other padding, and sequences that are packed in one row: each sequence by itself."""
     ndim: ClassVar[int] = 4
     """Where generation makes the mask itself, a model tells by this that it is no padding."""
 
@@ -125,7 +126,8 @@ def register(
         raise ValueError(f"name: expected an identifier that Transformers does not use itself, got {name!r}")
     implementation = _Implementation(name, patterns, not isinstance(pattern, Pattern), sliding_window)
     AttentionInterface.register(name, implementation.attend)
-    AttentionMaskInterface.register(name, implementation.mask)
+    # A compiled model breaks here: which tokens are real is read from the tensor.
+    AttentionMaskInterface.register(name, torch.compiler.disable(implementation.mask))
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ class _Implementation:
             return attention_mask
         if getattr(config, "is_encoder_decoder", False) or getattr(config, "add_cross_attention", False):
             raise ValueError(f"{self.name}: a pattern speaks of one sequence, and the model attends across two")
-        causal, window = _understood(mask_function)
+        causal, window, packed = _understood(mask_function)
         first = int(q_offset)
         total = first + q_length if causal else kv_offset + kv_length
         if total != first + q_length:
@@ -162,6 +164,8 @@ class _Implementation:
                 f"{self.name}: expected a key for each query, got {total} keys, {first + q_length} queries"
             )
         plain = Tokens(first, total, kv_offset, causal, window)
+        if packed is not None and bool((packed != packed[:, :1]).any()):
+            return replace(plain, sequences=_segments(packed + 1, first, kv_offset))
         if attention_mask is None:
             return plain
         real = attention_mask[:, :total].bool()
@@ -171,7 +175,7 @@ class _Implementation:
             return plain
         if first == 0 and kv_offset == 0 and bool((real[:, :-1] >= real[:, 1:]).all()):
             return replace(plain, lengths=real.sum(1))
-        return replace(plain, rows=tuple(_padded(row, first, kv_offset) for row in real))
+        return replace(plain, sequences=_segments(real.long(), first, kv_offset))
 
     def attend(
         self,
@@ -188,12 +192,13 @@ class _Implementation:
         tokens = self._tokens(module, query, key, attention_mask)
         self._refuse(dropout, options)
         heads, kv_heads = query.shape[1], key.shape[1]
-        pattern = self._pattern(module, tokens, options.get("sliding_window"), heads, kv_heads)
+        window = options.get("sliding_window")
+        pattern = self._pattern(module, tokens, window, heads, kv_heads)  # pyright: ignore[reportAttributeAccessIssue]
         scale = query.shape[-1] ** -0.5 if scaling is None else float(scaling)
         gate = query.new_zeros((*query.shape[:3], pattern.branches)) if pattern.gated else None
         layer = getattr(key, "patternc_layer", None)
         if isinstance(layer, LiveLayer):
-            if tokens.rows is not None or tokens.lengths is not None:
+            if tokens.sequences is not None or tokens.lengths is not None:
                 raise ValueError("attention_mask: a LiveCache holds rows of one length, expected no padding")
             out = layer.attend(pattern, query, gate, scale)
         else:
@@ -232,6 +237,7 @@ class _Implementation:
             if option not in PASSED_ON and given is not None and given is not False:
                 raise ValueError(f"{option}: {self.name} does not know this argument of the model's attention")
 
+    @torch.compiler.disable
     def _pattern(
         self, module: torch.nn.Module, tokens: Tokens, window: int | None, heads: int, kv_heads: int
     ) -> Pattern:
@@ -262,32 +268,57 @@ class _Implementation:
         return pattern
 
 
-def _understood(mask_function: Callable[..., Any]) -> tuple[bool, int | None]:
-    """Whether a model's mask is causal, and its window.  Raises `ValueError` for a mask of other parts."""
-    if mask_function is causal_mask_function:
-        return True, None
+def _understood(mask_function: Callable[..., Any]) -> tuple[bool, int | None, torch.Tensor | None]:
+    """Whether a model's mask is causal, its window, and where sequences are packed, the number of each token's.
+
+    Raises `ValueError` for a mask of other parts.
+    """
     if mask_function is bidirectional_mask_function:
-        return False, None
-    parts = _closure(mask_function).get("mask_functions", ())
-    windows = [_closure(p)["sliding_window"] for p in parts if p.__qualname__.startswith("sliding_window_overlay.")]
-    if len(windows) == 1 and len(parts) == 2 and causal_mask_function in parts:
-        return True, windows[0]
-    raise ValueError(
-        "attention_mask: the model's mask has parts that no pattern knows of (packed sequences, tokens that see each "
-        "other, chunks); it can be served without them only"
-    )
+        return False, None, None
+    window = packed = None
+    others: list[Callable[..., Any]] = []
+    for part in _parts(mask_function):
+        if part.__qualname__.startswith("sliding_window_overlay."):
+            window = _closure(part)["sliding_window"]
+        elif part.__qualname__.startswith("packed_sequence_mask_function."):
+            packed = _closure(part)["packed_sequence_mask"]
+        else:
+            others.append(part)
+    if others != [causal_mask_function]:
+        raise ValueError(
+            "attention_mask: the model's mask has parts that no pattern knows of (chunks, tokens that see later ones); "
+            "it can be served without them only"
+        )
+    return True, window, packed
+
+
+def _parts(mask_function: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """The functions whose intersection a mask function is."""
+    if mask_function.__qualname__.startswith("and_masks."):
+        for part in _closure(mask_function)["mask_functions"]:
+            yield from _parts(part)
+    elif mask_function.__qualname__.startswith("remap_positions_for_packed_sequence."):
+        # Positions count within each sequence.
+        yield from _parts(_closure(mask_function)["mask_function"])
+    else:
+        yield mask_function
 
 
 def _closure(function: Callable[..., Any]) -> dict[str, Any]:
-    return dict(getclosurevars(function).nonlocals) if hasattr(function, "__code__") else {}
+    return dict(getclosurevars(function).nonlocals)
 
 
-def _padded(real: torch.Tensor, first: int, kept_from: int) -> Padded:
-    """One row of a mask of real tokens."""
-    place = real.cumsum(0) - 1
-    queries = real[first:].nonzero()[:, 0]
-    keys = real[kept_from:].nonzero()[:, 0]
-    return Padded(queries, keys, place[kept_from:][keys], int(real[:first].sum()))
+def _segments(numbers: torch.Tensor, first: int, kept_from: int) -> tuple[Segment, ...]:
+    """The sequences of a batch: ``numbers`` (B, tokens) says which one of its row a token is of; 0 is padding."""
+    found: list[Segment] = []
+    for b, row in enumerate(numbers):
+        for number in row.unique().tolist():
+            own = row == number
+            place = own.cumsum(0) - 1
+            queries, keys = own[first:].nonzero()[:, 0], own[kept_from:].nonzero()[:, 0]
+            if number and len(queries):
+                found.append(Segment(b, queries, keys, place[kept_from:][keys], int(own[:first].sum())))
+    return tuple(found)
 
 
 def _attend(
@@ -299,23 +330,23 @@ def _attend(
     scale: float,
     tokens: Tokens,
 ) -> torch.Tensor:
-    if tokens.rows is None and not tokens.kept_from:
+    if tokens.sequences is None and not tokens.kept_from:
         return pattern(q, k, v, gate, scale=scale, lengths=tokens.lengths)
-    if tokens.rows is None:
+    if tokens.sequences is None:
         at = torch.arange(tokens.kept_from, tokens.total, device=k.device)
         return fused(pattern, *attend_at(pattern, q, k, v, tokens.first, at, scale), gate, q.dtype)
-    outs: list[torch.Tensor] = []
-    for b, row in enumerate(tokens.rows):
-        queries, keys = row.queries.to(q.device), row.keys.to(q.device)
-        mine = q[b : b + 1].index_select(2, queries)
-        k_row, v_row = (x[b : b + 1].index_select(2, keys) for x in (k, v))
-        logits = None if gate is None else gate[b : b + 1].index_select(2, queries)
+    outs = [q.new_zeros((1, *q.shape[1:3], v.shape[-1])) for _ in range(len(q))]
+    for own in tokens.sequences:
+        queries, keys, row = own.queries.to(q.device), own.keys.to(q.device), slice(own.row, own.row + 1)
+        mine = q[row].index_select(2, queries)
+        k_own, v_own = (x[row].index_select(2, keys) for x in (k, v))
+        logits = None if gate is None else gate[row].index_select(2, queries)
         if tokens.kept_from:
-            parts = attend_at(pattern, mine, k_row, v_row, row.first, row.positions.to(q.device), scale)
+            parts = attend_at(pattern, mine, k_own, v_own, own.first, own.positions.to(q.device), scale)
             out = fused(pattern, *parts, logits, q.dtype)
         else:
-            out = pattern(mine, k_row, v_row, logits, scale=scale)
-        outs.append(q.new_zeros((1, *q.shape[1:3], v.shape[-1])).index_copy(2, queries, out))
+            out = pattern(mine, k_own, v_own, logits, scale=scale)
+        outs[own.row] = outs[own.row].index_copy(2, queries, out)
     return torch.cat(outs)
 
 

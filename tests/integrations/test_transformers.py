@@ -163,6 +163,29 @@ def test_padding_on_either_side_changes_nothing_for_the_real_tokens(text: str) -
         torch.testing.assert_close(mine, model(row).logits, rtol=1e-4, atol=1e-5)
 
 
+def test_sequences_that_are_packed_in_a_row_see_nothing_of_each_other() -> None:
+    register("pi", load(SKIPS))
+    for family, options in (("Llama", {}), ("Gemma3", {})):
+        model = build(family, "pi", **options).eval()
+        ids, at = tokens(2, 14), torch.tensor([[*range(9), *range(5)], [*range(3), *range(11)]])
+        logits = model(ids, position_ids=at, use_cache=False).logits
+        for row, cut in ((0, 9), (1, 3)):
+            parts = [model(ids[row : row + 1, a:b]).logits for a, b in ((0, cut), (cut, 14))]
+            torch.testing.assert_close(logits[row : row + 1], torch.cat(parts, 1), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_compiled_model_gives_the_same() -> None:
+    register("pi", load(LOCAL))
+    model = build("Llama", "pi", num_hidden_layers=1).eval()
+    ids = tokens(2, 9)
+    compiled = torch.compile(model, backend="eager")
+    torch.testing.assert_close(compiled(ids, use_cache=False).logits, model(ids).logits, rtol=1e-4, atol=1e-5)
+    padded = (torch.arange(9) < torch.tensor([[5], [9]])).long()
+    mine = compiled(ids, attention_mask=padded, use_cache=False).logits
+    torch.testing.assert_close(mine[:1, :5], model(ids[:1, :5]).logits, rtol=1e-4, atol=1e-5)
+
+
 def test_training_on_padded_rows_equals_training_on_each_row() -> None:
     register("pi", load(SKIPS))
     model = build("Qwen2", "pi")
@@ -306,8 +329,10 @@ def test_what_the_kernels_cannot_do_for_a_model_is_refused_by_name() -> None:
         ValueError, match=r"attention_mask: pi is a mask of its own .* was given a tensor \(1, 1, 8, 8\)"
     ):
         model(ids, attention_mask=torch.zeros(1, 1, 8, 8))
+    masks = transformers.masking_utils
+    chunks = masks.chunked_causal_mask_function(4, torch.zeros(1, dtype=torch.long))
     with pytest.raises(ValueError, match="attention_mask: the model's mask has parts that no pattern knows of"):
-        model(ids, position_ids=torch.tensor([[0, 1, 2, 3, 0, 1, 2, 3]]), use_cache=False)
+        transformers.AttentionMaskInterface._global_mapping["pi"](q_length=8, kv_length=8, mask_function=chunks)
     attention = transformers.AttentionInterface._global_mapping["pi"]
     q, mask = (
         torch.randn(1, 4, 2, 8),
