@@ -22,7 +22,7 @@ FORMS = {"cuda": ("ptx", "cubin"), "hip": ("hsaco",)}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 _POINTERS = {torch.float32: "*fp32", torch.bfloat16: "*bf16", torch.float16: "*fp16"}
-_FLOAT32 = ("lse_ptr", "dlse_ptr", "delta_ptr", "weight_ptr", "dweight_ptr")
+_FLOAT32 = ("lse_ptr", "dlse_ptr", "norm_ptr", "delta_ptr", "weight_ptr", "dweight_ptr")
 _INT32 = ("lengths_ptr", "start_ptr", "end_ptr")
 _ALIGNED = [["tt.divisibility", 16]]
 
