@@ -16,7 +16,7 @@ from patternc.ir.instantiate import Instance
 
 STAGES = ("ast", "ir", "plan", "flex")
 MACHINE_CODE = ("ptx", "cubin", "hsaco")
-TARGETS = ("sm_80", "sm_90", "sm_100", "gfx942")
+TARGETS = ("sm_80", "sm_89", "sm_90", "sm_100", "gfx942")
 DTYPES = ("bfloat16", "float16", "float32")
 
 
@@ -111,4 +111,6 @@ def _write(
             code = kernel.forms[form]
             place = folder / f"{instance.name}.{kernel.name}.{target}.{form}"
             place.write_bytes(code if isinstance(code, bytes) else code.encode())
-            print(f"{place}  ({kernel.shared} bytes of shared memory)")
+            print(f"{place}  ({kernel.shared} bytes of shared memory, {kernel.registers} registers)")
+        if kernel.spilled:
+            print(f"{kernel.name}: spills {kernel.spilled} bytes of each thread's registers", file=sys.stderr)

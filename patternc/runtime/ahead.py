@@ -17,11 +17,12 @@ from triton.compiler import ASTSource
 
 TARGETS = {
     "sm_80": GPUTarget("cuda", 80, 32),
+    "sm_89": GPUTarget("cuda", 89, 32),
     "sm_90": GPUTarget("cuda", 90, 32),
     "sm_100": GPUTarget("cuda", 100, 32),
     "gfx942": GPUTarget("hip", "gfx942", 64),
 }
-SHARED = {"sm_80": 163 * 1024, "sm_90": 227 * 1024, "sm_100": 227 * 1024, "gfx942": 64 * 1024}
+SHARED = {"sm_80": 163 * 1024, "sm_89": 99 * 1024, "sm_90": 227 * 1024, "sm_100": 227 * 1024, "gfx942": 64 * 1024}
 """Bytes of shared memory that a program of a target can have."""
 DESCRIPTORS = ("sm_90", "sm_100")
 """Targets whose kernels load by tensor descriptors too."""
@@ -75,9 +76,14 @@ def kernels(module: ModuleType) -> Iterator[tuple[str, str, Any, Any]]:
         yield "combine", "combine", None, module.combine
 
 
+def chip_of(module: ModuleType, target: str) -> Any:
+    """What an emitted file's choice of tiles asks of a target."""
+    return module.Chip(SHARED[target], target in DESCRIPTORS, TARGETS[target].backend == "hip")
+
+
 def describable(part: Any, use: Use) -> bool:
-    """Whether the tiles of a part can be loaded by descriptors."""
-    if part is None or part.columns or len(part.periods) > 1 or use.lengths:
+    """Whether the tiles of a part can be loaded by descriptors, and ever are."""
+    if part is None or part.columns or len(part.periods) > 1 or use.lengths or use.dtype == torch.float32:
         return False
     return part.periods == (1,) or use.head_dim == _padded(use.head_dim)
 
@@ -92,7 +98,7 @@ def compile_ahead(module: ModuleType, target: str, head_dim: int, dtype: torch.d
             use = Use(head_dim, dtype, descriptors)
             if descriptors and (target not in DESCRIPTORS or not describable(part, use)):
                 continue
-            tile = module.tiling(kind, head_dim, dtype, descriptors)
+            tile = module.tiling(kind, head_dim, dtype, descriptors, chip=chip_of(module, target))
             yield compile_kernel(f"{name}_tma" if descriptors else name, kind, function, tile, use, target)
 
 
