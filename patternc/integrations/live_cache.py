@@ -62,6 +62,12 @@ class LiveLayer(CacheLayerMixin):
     def reset(self) -> None:
         self.cache = self.waiting = None
 
+    def crop(self, tokens_to_remove: int) -> None:
+        if tokens_to_remove:
+            raise ValueError(
+                "cache: a LiveCache cannot go back, since keys that were dead are gone; use DynamicCache()"
+            )
+
     def reorder_cache(self, beam_idx: torch.Tensor) -> None:
         if self.cache is not None:
             self.cache.reorder(beam_idx.to(self.cache.k.device))

@@ -103,6 +103,18 @@ def test_logits_and_training_steps_equal_the_eager_mask(family: str) -> None:
         torch.testing.assert_close(a, b, rtol=1e-3, atol=2e-5, msg=lambda m, name=name: f"{name}: {m}")
 
 
+def test_gradient_checkpoints_change_nothing() -> None:
+    register("pi", load(SKIPS))
+    gradients: list[list[torch.Tensor]] = []
+    for checkpoints in (False, True):
+        model = build("Llama", "pi").train()
+        if checkpoints:
+            model.activation_checkpointing_enable()
+        model(tokens(2, 12), labels=tokens(2, 12), use_cache=False).loss.backward()
+        gradients.append([p.grad for p in model.parameters()])
+    torch.testing.assert_close(*gradients)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_generation_with_a_cache_equals_generation_without(family: str) -> None:
     register("pi", load(SKIPS))
@@ -135,6 +147,7 @@ def test_kernels_in_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.equal(model.generate(ids, max_new_tokens=3, do_sample=False, cache=LiveCache(model, 10)), without)
 
 
+@torch.no_grad()
 def test_a_live_cache_holds_what_the_pattern_needs() -> None:
     register("pi", load(LOCAL))
     model = build("Qwen3", "pi").eval()
@@ -142,6 +155,16 @@ def test_a_live_cache_holds_what_the_pattern_needs() -> None:
     generate(model, tokens(2, 11), cache=cache)
     assert [c.slots for c in cache.caches] == [(5, 5)] * 2
     assert cache.nbytes * 8 == cache.dense_nbytes
+    # A second turn goes on where the first one ended.
+    ids = tokens(2, 25)
+    turns = LiveCache(model, 40)
+    model(ids[:, :11], cache=turns)
+    model(ids[:, 11:24], cache=turns)
+    torch.testing.assert_close(
+        model(ids[:, 24:], cache=turns).logits[:, 0], model(ids).logits[:, -1], rtol=1e-4, atol=1e-5
+    )
+    with pytest.raises(ValueError, match="cache: a LiveCache cannot go back"):
+        turns.crop(-1)
     cache.reset()
     assert cache.get_seq_length() == 0
 
@@ -280,6 +303,7 @@ def test_a_window_that_holds_the_pattern_needs_no_choice_and_keeps_its_short_cac
     ids = tokens(2, 11)
     without = generate(model, ids, use_cache=False)
     assert generate(model, ids) == without
+    assert generate(model, ids, cache_implementation="static") == without
     padded = torch.cat([torch.cat([torch.zeros(1, 8, dtype=torch.long), ids[:1, :3]], 1), ids[1:]])
     real = (padded > 0).long()
     assert generate(model, padded, attention_mask=real) == [generate(model, ids[:1, :3])[0], without[1]]
