@@ -138,7 +138,7 @@ def test_chunks_and_single_tokens_give_one_full_pass(name: str) -> None:
         close(decode(cache_for(pattern, inputs), inputs, chunks, poison=True), exact)
 
 
-@pytest.mark.parametrize("name", ["pi_staggered", "streaming_llm", "strided", "fixed"])
+@pytest.mark.parametrize("name", ["pi_staggered", "streaming_llm", "strided", "fixed", "endless_skips"])
 def test_the_kernel_gives_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slot_attention, "INTERPRETED", True)
     pattern = example(name)
