@@ -355,8 +355,10 @@ def member_views(plan: Plan) -> tuple[MemberView, ...]:
 
 def fewer_branches(plan: Plan) -> str | None:
     """The heads that have fewer branches than the pattern: (first head, end, how many); None where all have as many."""
-    few = [g for g in plan.groups if g.heads is not None and g.branches < len(plan.branches)]
-    return repr(tuple((lo, hi, g.branches) for g in few for lo, hi in _runs(g.heads or ()))) if few else None
+    few = [g for g in plan.groups if g.branches < len(plan.branches)]
+    # One group for all heads names none of them; heads that differ in their branches are emitted for a head count.
+    everyone = tuple(range(plan.heads or 0))
+    return repr(tuple((lo, hi, g.branches) for g in few for lo, hi in _runs(g.heads or everyone))) if few else None
 
 
 def _expressions(group: HeadGroup) -> tuple[str, ...]:

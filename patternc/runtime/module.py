@@ -12,6 +12,7 @@ from patternc.runtime.layer import Gate, Projections
 
 if TYPE_CHECKING:
     from patternc.pattern import Pattern
+    from patternc.runtime.cache import Cache
 
 
 class PatternAttention(Projections):
@@ -54,6 +55,26 @@ class PatternAttention(Projections):
         self.pattern = pattern
         self.gate_proj = Gate(gate, dim, heads, self.head_dim, pattern.branches) if pattern.gated else None
 
+    def make_cache(self, batch: int, max_length: int, *, dtype: torch.dtype | None = None) -> Cache:
+        """A cache for decoding ``batch`` sequences of up to ``max_length`` tokens: the keys that any later token sees.
+
+        ``dtype`` is that of the projections unless given (under autocast, autocast's).  Raises `ValueError` where the
+        pattern cannot be decoded: it sees the future, or depends on documents or on the length.
+        """
+        from patternc.runtime.cache import Cache
+
+        weight = self.k_proj.weight
+        return Cache(
+            self.pattern,
+            batch,
+            max_length,
+            heads=self.heads,
+            kv_heads=self.kv_heads,
+            head_dim=self.head_dim,
+            dtype=weight.dtype if dtype is None else dtype,
+            device=weight.device,
+        )
+
     def forward(
         self,
         x: torch.Tensor,
@@ -61,12 +82,22 @@ class PatternAttention(Projections):
         positions: torch.Tensor | None = None,
         cu_seqlens: torch.Tensor | None = None,
         lengths: torch.Tensor | None = None,
+        cache: Cache | None = None,
     ) -> torch.Tensor:
         """``positions`` (N,) or (B, N) are for ``rotary``, 0, 1, ... unless given; ``cu_seqlens`` and ``lengths`` as in
         `Pattern.__call__`.
+
+        With ``cache``, ``x`` are the next N tokens of its sequences, and their positions go on from its length.
         """
-        q, k, v, gate = self.inputs(x, positions)
-        return self.merge(self.pattern(q, k, v, gate, cu_seqlens=cu_seqlens, lengths=lengths))
+        if cache is None:
+            q, k, v, gate = self.inputs(x, positions)
+            return self.merge(self.pattern(q, k, v, gate, cu_seqlens=cu_seqlens, lengths=lengths))
+        for name, given in (("cu_seqlens", cu_seqlens), ("lengths", lengths)):
+            if given is not None:
+                raise ValueError(f"{name}: a cache holds sequences of one length, expected None; got {given}")
+        if positions is None:
+            positions = torch.arange(cache.length, cache.length + x.shape[1], device=x.device)
+        return self.merge(cache.attend(*self.inputs(x, positions)))
 
     def inputs(
         self, x: torch.Tensor, positions: torch.Tensor | None = None
