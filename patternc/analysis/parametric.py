@@ -132,6 +132,7 @@ class Question:
         return verdict.unknown(f"{show(goal)} was neither proved nor refuted")
 
     def _measured(self, subject: Subject, name: str, argument: Expr) -> Value | None:
+        subject = subject.at(argument) if name in ("depth", "edges") else subject
         for rule in self.rules:
             measured = rule.measures.get(name)
             value = None if measured is None else measured(subject, argument)

@@ -239,6 +239,21 @@ def test_growth_of_an_irregular_pattern_is_linear_in_the_end(measure: str, lengt
         assert not verdict_of(text, wrong, budget=0.2).proved, (text, wrong)
 
 
+@pytest.mark.parametrize(
+    ("claim", "outcome"),
+    [
+        ("turned: depth(n) <= 4", "refuted"),
+        ("turned: edges(n) <= 5 * n", "proved"),
+        ("turned: edges(5) >= prefix(9)", "unknown"),
+        ("short: depth(n) <= n", "proved"),
+        ("short: reach(L) >= 0", "unknown"),
+    ],
+)
+def test_where_the_length_decides_a_claim_still_gets_a_verdict(claim: str, outcome: str) -> None:
+    text = "pattern turned { attend mirror(ring(2, 2)) } causal pattern short { attend where(d <= n - 1) }"
+    assert verdict_of(text, claim).outcome == outcome
+
+
 def test_all_claims_of_a_file() -> None:
     program = program_of(PI + "prove pi: causal\nprove lm: covers(60)\nprove lm: covers(61000)\n")
     assert [v.outcome for _, v in prove_all(program)] == ["proved", "proved", "refuted"]
