@@ -29,8 +29,10 @@ def lag_path(sets: Sequence[IntSet], lag: int) -> tuple[int, ...] | None:
         return None
     if lag == sum(s.greatest for s in sets):
         return tuple(int(s.greatest) for s in reversed(sets))
-    if len(set(sets)) == 1 and (skips := skips_of(sets[0])) is not None and (hops := skips.path(lag, len(sets))):
-        return hops
+    if len(set(sets)) == 1 and (skips := skips_of(sets[0])) is not None:
+        found = skips.path(lag, len(sets))
+        if found is not None:
+            return found
     if any(s.least < 0 for s in sets) or len(sets) * (lag + 1) > MAX_TRACE:
         return None
     mask, sums = bits.ones(lag + 1), [1]

@@ -388,7 +388,7 @@ def extended(op: str, args: list[Bound]) -> Bound:
     raise ExprError(f"`{op}` with oo has no value")
 
 
-def spelt(value: Bound) -> str:
+def spelt(value: Bound | str) -> str:
     return "oo" if value == INF else "-oo" if value == -INF else str(value)
 
 
