@@ -67,10 +67,12 @@ class Watch:
     times: dict[str, int] = field(default_factory=dict[str, int])
 
     def took(self, name: str, seconds: float) -> None:
+        """A pass ran for so many seconds."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
         self.times[name] = self.times.get(name, 0) + 1
 
     def left(self, name: str, result: Any) -> None:
+        """A pass left something."""
         if name in self.shown:
             print(f"# IR after {name}: {PASSES[name].does}\n{PASSES[name].text(result)}", file=self.out, flush=True)
 

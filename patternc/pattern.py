@@ -37,6 +37,7 @@ class Pattern:
 
     @property
     def name(self) -> str:
+        """Its name in the file."""
         return self._instance.name
 
     @property
@@ -51,6 +52,7 @@ class Pattern:
 
     @property
     def gated(self) -> bool:
+        """Whether a call needs `gate`."""
         return self._instance.gated
 
     @property

@@ -210,4 +210,5 @@ def _listed(row: int) -> str:
 
 
 def counted(layers: int | float) -> str:
+    """``one layer``, ``3 layers``."""
     return "one layer" if layers == 1 else f"{layers} layers"

@@ -88,6 +88,7 @@ class Question:
     theorems: dict[str, None] = field(default_factory=dict)
 
     def answer(self) -> Verdict:
+        """The verdict, for all values at once."""
         if self.know.contradictory:
             return verdict.proved("nothing satisfies the conditions")
         answer = self._case(Subject(self.heads, self.know), MAX_SPLITS)
