@@ -111,6 +111,7 @@ def first_missing(bits: int) -> int:
 
 
 def members(bits: int) -> Iterator[int]:
+    """The numbers of the bits that are set, ascending."""
     for lo, hi in runs(bits):
         yield from range(lo, hi + 1)
 

@@ -59,6 +59,7 @@ class Lags:
     down: tuple[Block, ...] = ()
 
     def union(self, other: Lags) -> Lags:
+        """The lags of either."""
         return Lags(_distinct(self.up + other.up), _distinct(self.down + other.down))
 
 

@@ -33,10 +33,12 @@ class Term:
 
     @property
     def least(self) -> Bound:
+        """The least lag."""
         return self.start if self.period > 0 or not self.hops else self.start + self.period * self.hops
 
     @property
     def greatest(self) -> Bound:
+        """The greatest lag."""
         return self.start + self.width + (self.period * self.hops if self.period > 0 and self.hops else 0)
 
     def canonical(self) -> Term:
@@ -53,9 +55,11 @@ class Term:
         return self
 
     def pieces(self) -> Iterator[tuple[Bound, Bound, int, list[tuple[int, int]]]]:
+        """The term for `piecewise`: its ends, its period, its runs."""
         yield self.least, self.greatest, abs(self.period), [(self.start, self.start + self.width)]
 
     def as_set(self) -> IntSet:
+        """The lags of the term."""
         if self.hops == 0:
             return interval(self.start, self.start + self.width)
         return piecewise(self.pieces())

@@ -85,6 +85,7 @@ class Point:
 
     @cached_property
     def heads(self) -> int | None:
+        """The head count that the claim gives, if it gives one."""
         return None if self.item.heads is None else int(evaluate(self.item.heads, self.values))
 
     @cached_property
@@ -128,6 +129,7 @@ class Point:
     # Terms and comparisons.
 
     def number(self, expr: Expr) -> int:
+        """The value of an expression that must be finite.  Raises `ExprError`."""
         value = self.value(expr)
         if not isinstance(value, int):
             raise ExprError(f"`{show_claim(expr)}` is infinite, where a number must stand")
@@ -150,6 +152,7 @@ class Point:
                 raise ExprError(f"`{show_claim(expr)}` is not a number")
 
     def measure(self, name: str, argument: int) -> Bound:
+        """The value of a term at its argument, computed once."""
         if (name, argument) not in self.measured:
             self.measured[name, argument] = self._measure(name, argument)
         return self.measured[name, argument]
@@ -164,6 +167,7 @@ class Point:
         return found.reach if name == "reach" else found.coverage if name == "coverage" else found.prefix
 
     def field(self, layers: int, name: str) -> Field:
+        """The receptive field after so many layers.  Raises `NotByLag`."""
         self._check_layers(layers, f"{name}({layers})")
         try:
             return field_of(self.model, layers)
@@ -389,6 +393,7 @@ def extended(op: str, args: list[Bound]) -> Bound:
 
 
 def spelt(value: Bound | str) -> str:
+    """A number as claims write it."""
     return "oo" if value == INF else "-oo" if value == -INF else str(value)
 
 

@@ -88,6 +88,7 @@ class Question:
     theorems: dict[str, None] = field(default_factory=dict)
 
     def answer(self) -> Verdict:
+        """The verdict, for all values at once."""
         self.know.until = self.started + MAX_SECONDS
         if self.know.contradictory:
             return verdict.proved("nothing satisfies the conditions")

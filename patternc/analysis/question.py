@@ -67,11 +67,13 @@ class Question:
 
     @cached_property
     def other(self) -> Pattern | None:
+        """The other pattern of a `subset` or `equal`."""
         claim = self.item.claim
         return self.program.pattern(claim.other) if isinstance(claim, Subset | Equal) else None
 
     @cached_property
     def given(self) -> dict[str, Expr]:
+        """The arguments that the claim gives."""
         return dict(self.item.arguments)
 
     @cached_property
@@ -138,6 +140,7 @@ class Question:
         return {name: known[name] for name in order if name in known}
 
     def point(self, chosen: Mapping[str, int]) -> Point:
+        """The claim at chosen values of what it leaves free."""
         return Point(self.program, self.item, self.values(chosen), self.models)
 
     def admits(self, values: Mapping[str, int]) -> bool:

@@ -31,6 +31,7 @@ class Skips:
         return INF if self.window == 0 else -((1 - self.period) // self.window)
 
     def reach(self, layers: int) -> Bound:
+        """The largest lag that so many layers reach."""
         return layers * max(self.window, self.period * self.hops) if layers and self.hops else layers * self.window
 
     def prefix(self, layers: int) -> Bound:

@@ -116,6 +116,7 @@ class Subject:
 
     @cached_property
     def parts(self) -> list[Part] | None:
+        """The layer as conjunctions of atoms; None where that is not possible."""
         return parts(self.layer, self.know)
 
     def parts_of(self, relation: Relation) -> list[Part] | None:
