@@ -54,6 +54,8 @@ _CONTEXT = 60
 
 
 class Severity(StrEnum):
+    """Errors stop the compiler, warnings do not."""
+
     ERROR = "error"
     WARNING = "warning"
 
@@ -86,14 +88,17 @@ class Diagnostic:
 
 
 def error(code: str, message: str, span: Span = NOWHERE, hint: str = "") -> Diagnostic:
+    """An error at a place of the text; ``code`` is one of `CODES`."""
     return Diagnostic(Severity.ERROR, code, message, span, hint)
 
 
 def warning(code: str, message: str, span: Span = NOWHERE, hint: str = "") -> Diagnostic:
+    """A warning at a place of the text; ``code`` is one of `CODES`."""
     return Diagnostic(Severity.WARNING, code, message, span, hint)
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    """Whether one of them is an error."""
     return any(d.severity is Severity.ERROR for d in diagnostics)
 
 
@@ -112,13 +117,16 @@ class Report:
 
     @property
     def full(self) -> bool:
+        """Whether nothing more is taken."""
         return len(self.found) >= self.LIMIT
 
     def error(self, code: str, message: str, span: Span, hint: str = "") -> None:
+        """Report an error."""
         if not self.full:
             self.found.append(error(code, message, span, hint))
 
     def warning(self, code: str, message: str, span: Span, hint: str = "") -> None:
+        """Report a warning."""
         if not self.full:
             self.found.append(warning(code, message, span, hint))
 

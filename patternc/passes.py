@@ -1,4 +1,4 @@
-"""The passes on the way from a text to the emitted file: named data, run in one place that times and shows them.
+"""The passes on the way from a text to the emitted file: named data, run, verified, timed and shown in one place.
 
 `--verbose` prints what each took, `--print-ir-after=NAME` the representation that one leaves.
 """
@@ -17,29 +17,49 @@ from typing import Any, ParamSpec, TextIO, TypeVar
 
 @dataclass(frozen=True)
 class Pass:
-    """A pass, what it does in words, and the printer of what it leaves as ``module:function``, if that is new IR."""
+    """A pass and what it does in words; where it leaves new IR, also the printer of that as ``module:function``, and
+    what lists its broken invariants.
+    """
 
     name: str
     does: str
     printer: str = ""
+    verifier: str = ""
 
     def text(self, result: Any) -> str:
         """What it left, as text."""
-        module, _, function = self.printer.partition(":")
-        return getattr(import_module(module), function)(result)
+        return _function(self.printer)(result)
+
+    def verify(self, result: Any) -> None:
+        """Raises `BrokenInvariantError` for IR that no pass may leave."""
+        if self.verifier:
+            for problem in _function(self.verifier)(result):
+                raise BrokenInvariantError(f"after the pass {self.name}: {problem}")
 
 
+class BrokenInvariantError(Exception):
+    """A pass left something that the next ones cannot take: a mistake of the compiler."""
+
+
+def _function(place: str) -> Callable[[Any], Any]:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
+_PRINTER, _VERIFY = "patternc.ir.printer", "patternc.ir.verify"
 PASSES = {
     one.name: one
     for one in (
-        Pass("parse", "text to syntax tree", "patternc.ir.printer:tree_text"),
+        Pass("parse", "text to syntax tree", f"{_PRINTER}:tree_text"),
         Pass("check", "names, types and claims of the tree"),
-        Pass("relations", "tree to relations, parameters open", "patternc.ir.printer:program_text"),
-        Pass("instantiate", "numbers for the parameters", "patternc.ir.printer:instance_text"),
-        Pass("schedule", "relations to tiles in closed form", "patternc.ir.printer:plan_text"),
-        Pass("render", "tiles to one file of kernels", "patternc.ir.printer:file_text"),
+        Pass(
+            "relations", "tree to relations, parameters open", f"{_PRINTER}:program_text", f"{_VERIFY}:program_problems"
+        ),
+        Pass("instantiate", "numbers for the parameters", f"{_PRINTER}:instance_text", f"{_VERIFY}:instance_problems"),
+        Pass("schedule", "relations to tiles in closed form", f"{_PRINTER}:plan_text", f"{_VERIFY}:plan_problems"),
+        Pass("render", "tiles to one file of kernels", f"{_PRINTER}:file_text"),
         Pass("assemble", "kernels to machine code"),
-        Pass("flex", "relations to a FlexAttention mask_mod", "patternc.ir.printer:file_text"),
+        Pass("flex", "relations to a FlexAttention mask_mod", f"{_PRINTER}:file_text"),
         Pass("mask", "relations to the dense mask"),
         Pass("lint", "what is legal and looks wrong"),
         Pass("prove", "claims to verdicts"),
@@ -67,10 +87,12 @@ class Watch:
     times: dict[str, int] = field(default_factory=dict[str, int])
 
     def took(self, name: str, seconds: float) -> None:
+        """A pass ran for so many seconds."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
         self.times[name] = self.times.get(name, 0) + 1
 
     def left(self, name: str, result: Any) -> None:
+        """A pass left something."""
         if name in self.shown:
             print(f"# IR after {name}: {PASSES[name].does}\n{PASSES[name].text(result)}", file=self.out, flush=True)
 
@@ -96,7 +118,7 @@ def watched(watch: Watch) -> Generator[Watch]:
 
 
 def run(name: str, function: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
-    """``function(*arguments, **options)`` as the pass ``name``, one of `PASSES`: noted where somebody watches."""
+    """``function(*arguments, **options)`` as the pass ``name``: verified and noted where somebody watches."""
     watch = _WATCH.get()
     if watch is None:
         return function(*arguments, **options)
@@ -105,5 +127,6 @@ def run(name: str, function: Callable[P, T], *arguments: P.args, **options: P.kw
         result = function(*arguments, **options)
     finally:
         watch.took(name, perf_counter() - begin)
+    PASSES[name].verify(result)
     watch.left(name, result)
     return result

@@ -40,6 +40,7 @@ class Pattern:
 
     @property
     def name(self) -> str:
+        """Its name in the file."""
         return self._instance.name
 
     @property
@@ -54,6 +55,7 @@ class Pattern:
 
     @property
     def gated(self) -> bool:
+        """Whether a call needs `gate`."""
         return self._instance.gated
 
     @property

@@ -31,6 +31,7 @@ class Source:
 
     @cached_property
     def line_starts(self) -> list[int]:
+        """Where each line begins, in characters."""
         return [0, *(i + 1 for i, c in enumerate(self.text) if c == "\n")]
 
     def position(self, offset: int) -> tuple[int, int]:
@@ -45,4 +46,5 @@ class Source:
         return self.text[start : len(self.text) if end < 0 else end].rstrip("\r")
 
     def extract(self, span: Span) -> str:
+        """The text at a place."""
         return self.text[span.start : span.end]

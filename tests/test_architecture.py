@@ -114,6 +114,37 @@ def test_modules_say_what_they_are_for(path: Path) -> None:
     assert ast.get_docstring(tree(path)), f"{module_of(path)} has no docstring"
 
 
+UNSAID = {
+    "patternc.frontend.build_ast": "its methods are the rules of the grammar, by their names",
+    "patternc.analysis.checker": "a program of few lines, which says in comments what its parts are",
+}
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if module_of(p) not in UNSAID], ids=module_of)
+def test_what_is_public_says_what_it_is(path: Path) -> None:
+    """Functions, classes and their methods have docstrings; a method that overrides one has that of its base."""
+    silent = [name for name, node in _public(tree(path)) if not ast.get_docstring(node)]
+    assert [name for name in silent if name.rpartition(".")[2] not in _SAID_BY_BASES] == []
+
+
+_SAID_BY_BASES = {
+    *("children", "symbols"),  # of `patternc.ir.expr.Expr`
+    *("condition", "complement", "mirrored", "depends_on_frame"),  # of `patternc.ir.relation.Atom`
+    *("synchronise", "burst", "extra_bytes"),  # of `patternc.runtime.bench.timing.Clock`
+    "extra_repr",  # of `torch.nn.Module`
+    "forward",
+}
+
+
+def _public(module: ast.Module) -> Iterator[tuple[str, ast.ClassDef | ast.FunctionDef]]:
+    for node in module.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+            yield node.name, node
+            for inner in node.body if isinstance(node, ast.ClassDef) else ():
+                if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("_"):
+                    yield f"{node.name}.{inner.name}", inner
+
+
 @pytest.mark.parametrize("path", MODULES, ids=module_of)
 def test_files_stay_readable(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 450

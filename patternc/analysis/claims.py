@@ -9,6 +9,7 @@ from patternc.analysis.closed_form import Bounds, Cases, Value
 from patternc.analysis.family import INFINITE
 from patternc.ir.expr import (
     COMPARISONS,
+    MIRRORED,
     ONE,
     TRUE,
     ZERO,
@@ -26,9 +27,6 @@ from patternc.ir.program import Chain, Claim, Covers, GapFree, Measure
 
 Lookup = Callable[[str, Expr], Value | None]
 """The value of a measure at an argument; None where no rule gives it."""
-
-
-MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 class NoClosedFormError(ValueError):
@@ -60,6 +58,7 @@ class Translation:
                 return None
 
     def measured(self, term: Measure) -> Value:
+        """The value of a term of the claim, looked up once.  Raises `NoClosedFormError`."""
         argument = self.value(term.argument)
         term = Measure(term.name, argument)
         if term not in self.used:
@@ -70,6 +69,7 @@ class Translation:
         return self.used[term]
 
     def comparison(self, left: Expr, op: str, right: Expr) -> Expr:
+        """``left op right`` with its terms replaced by closed forms.  Raises `NoClosedFormError`."""
         if isinstance(right, Measure) and right.name == "depth":
             left, op, right = right, MIRRORED[op], left
         try:
@@ -105,6 +105,7 @@ class Translation:
                 return equal if op == "==" else negation(equal)
 
     def compared(self, left: Expr, op: str, right: Expr) -> Expr:
+        """The comparison of two sides, case by case where one has cases."""
         a, b = self.enclosed(left), self.enclosed(right)
         if isinstance(a, Cases) or isinstance(b, Cases):
             return conjunction(
@@ -123,6 +124,7 @@ class Translation:
         raise NoClosedFormError("an exact number of edges")
 
     def enclosed(self, operand: Expr) -> Value:
+        """An operand of a comparison: a term's value or bounds, or an expression."""
         return self.measured(operand) if isinstance(operand, Measure) else self.value(operand)
 
     def value(self, expr: Expr) -> Expr:

@@ -33,6 +33,7 @@ def edges(model: Model, n: int) -> int:
 
 
 def layer_edges(layer: Layer, n: int) -> int:
+    """Scores that a layer computes at length ``n`` in its costliest head, its branches summed."""
     return max(sum(count(shape, n) for shape in head) for head in layer.branch_shapes(n))
 
 

@@ -64,6 +64,7 @@ class Endless:
         return INF if held == bits.ones(top + 1) else bits.first_missing(held)
 
     def holds_all_from_0(self) -> bool:
+        """Whether no lag from 0 on is missing."""
         return self.first_gap() == INF
 
 

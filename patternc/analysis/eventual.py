@@ -43,6 +43,7 @@ class Growth:
     coverage_step: int
 
     def value(self, name: str, layers: int) -> Bound:
+        """``reach``, ``prefix`` or ``coverage`` after so many layers, computed."""
         field = Field([(self.lags, layers)])
         return field.reach if name == "reach" else field.prefix if name == "prefix" else field.coverage
 

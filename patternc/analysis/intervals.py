@@ -26,6 +26,7 @@ class Stretch:
     last: int
 
     def first_key(self, q: int) -> int:
+        """The first key that query ``q`` sees."""
         low = max(0, q - self.lags[1])
         for size, offset, _, farthest in self.chunks:
             if farthest != INF:
@@ -33,6 +34,7 @@ class Stretch:
         return int(low)
 
     def last_key(self, q: int) -> int:
+        """The last key that query ``q`` sees."""
         high = min(self.last, q - self.lags[0])
         for size, offset, nearest, _ in self.chunks:
             if nearest != -INF:

@@ -37,6 +37,7 @@ class IntSet:
     pieces: tuple[Piece, ...] = ()
 
     def contains(self, x: int) -> bool:
+        """Whether ``x`` is a member."""
         i = bisect_right(self._starts, x) - 1
         return i >= 0 and self.pieces[i].contains(x)
 
@@ -46,6 +47,7 @@ class IntSet:
 
     @property
     def empty(self) -> bool:
+        """Whether it has no member."""
         return not self.pieces
 
     @cached_property
@@ -111,6 +113,7 @@ class IntSet:
         return self.count_and_sum(lo, hi)[0]
 
     def shifted(self, by: int) -> IntSet:
+        """The members, each ``by`` larger."""
         return IntSet(
             tuple(periodic(p.lo + by, p.hi + by, p.period, [(a + by, b + by) for a, b in p.runs]) for p in self.pieces)
         )
@@ -121,6 +124,7 @@ class IntSet:
         return IntSet(tuple(turned)[::-1])
 
     def complement(self) -> IntSet:
+        """The numbers that are no members."""
         return _combined(self, EMPTY, lambda a, _: not a)
 
     def __or__(self, other: IntSet) -> IntSet:
@@ -162,6 +166,7 @@ class IntSet:
         return found is not None and found <= hi
 
     def equals(self, other: IntSet) -> bool:
+        """Whether both have the same members."""
         return self.pieces == other.pieces or (self.within(other) and other.within(self))
 
     def segments(self) -> Iterator[Piece]:
@@ -197,6 +202,7 @@ def congruent(period: int, phase: int, width: int = 1) -> IntSet:
 
 
 def from_intervals(intervals: Iterable[tuple[int, int]]) -> IntSet:
+    """The union of intervals, their ends included, in any order."""
     return IntSet(tuple(Piece(lo, hi) for lo, hi in merged(intervals)))
 
 

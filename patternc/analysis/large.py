@@ -34,6 +34,7 @@ class Part:
     chunks: list[ChunkIn] = field(default_factory=list)
 
     def mirrored(self) -> Part:
+        """The part with queries and keys exchanged."""
         turned = [ChunkIn(c.size, c.offset, c.distances.reflected()) for c in self.chunks]
         return Part(self.lags.reflected(), self.queries, self.keys, turned)
 

@@ -47,9 +47,11 @@ class Piece:
 
     @property
     def solid(self) -> bool:
+        """Whether every number between its ends is a member."""
         return self.period == 1 and bool(self.runs)
 
     def contains(self, x: int) -> bool:
+        """Whether ``x`` is a member."""
         if not self.lo <= x <= self.hi:
             return False
         residue = x % self.period
@@ -138,6 +140,7 @@ def periodic(lo: Bound, hi: Bound, period: int, intervals: Iterable[tuple[int, i
 
 
 def combined(a: Piece, b: Piece, lo: Bound, hi: Bound, op: Callable[[bool, bool], bool]) -> Piece:
+    """The members of ``lo ... hi`` for which ``op`` holds of membership in the one and in the other."""
     if a.period == b.period == 1:
         return Piece(lo, hi, 1, FULL_PERIOD if op(bool(a.runs), bool(b.runs)) else ())
     for one, other, kept in ((a, b, lambda y: op(bool(a.runs), y)), (b, a, lambda y: op(y, bool(b.runs)))):

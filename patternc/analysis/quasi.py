@@ -49,10 +49,12 @@ class Linear:
 
     @cached_property
     def coefficients(self) -> dict[Key, int]:
+        """The coefficient of each symbol and division."""
         return dict(self.items)
 
     @cached_property
     def symbols(self) -> frozenset[str]:
+        """The names of the symbols in it."""
         return frozenset().union(*(_key_symbols(key) for key, _ in self.items))
 
     def __add__(self, other: Linear) -> Linear:
@@ -65,6 +67,7 @@ class Linear:
         return self + other.times(-1)
 
     def times(self, factor: int) -> Linear:
+        """The product with a number."""
         return make({key: c * factor for key, c in self.items}, self.const * factor)
 
     def floor(self, divisor: int) -> Linear:
@@ -81,14 +84,17 @@ class NotQuasiAffine(ValueError):  # noqa: N818
 
 
 def make(coefficients: Mapping[Key, int], const: int) -> Linear:
+    """The expression of coefficients and a constant; zeros are left out."""
     return Linear(frozenset((k, c) for k, c in coefficients.items() if c), const)
 
 
 def constant(value: int) -> Linear:
+    """A number."""
     return Linear(frozenset(), value)
 
 
 def symbol(name: str) -> Linear:
+    """A symbol."""
     return Linear(frozenset({(name, 1)}))
 
 
@@ -265,13 +271,16 @@ class Tail:
     start: int
 
     def plus(self, other: Tail) -> Tail:
+        """The sum."""
         period = math.lcm(self.period, other.period)
         return Tail(self.slope + other.slope, period, self.size + other.size, max(self.start, other.start))
 
     def times(self, factor: int) -> Tail:
+        """The product with a number."""
         return Tail(self.slope * factor, self.period, self.size * abs(factor), self.start)
 
     def floor(self, divisor: int) -> Tail:
+        """The quotient by a positive number, rounded down."""
         step = self.slope * self.period
         period = self.period * (divisor // math.gcd(int(step), divisor))
         return Tail(self.slope / divisor, period, self.size / divisor + 1, self.start)

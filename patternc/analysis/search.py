@@ -36,12 +36,16 @@ Chosen = Mapping[str, int]
 
 @dataclass(frozen=True)
 class Counterexample:
+    """Values of the free variables for which the claim fails, and what was found there."""
+
     chosen: dict[str, int]
     finding: Finding
 
 
 @dataclass
 class Search:
+    """The search for the smallest counterexample, within a budget of seconds."""
+
     question: Question
     budget: float
     tried: dict[tuple[int, ...], Finding | None] = field(default_factory=dict)

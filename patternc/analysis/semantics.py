@@ -136,10 +136,12 @@ class Model:
 
     @cached_property
     def distinct(self) -> tuple[Layer, ...]:
+        """The different layers, in order."""
         return tuple(dict.fromkeys(self.layers))
 
     @property
     def documents(self) -> bool:
+        """Whether a layer speaks of documents."""
         return any(layer.documents for layer in self.distinct)
 
 

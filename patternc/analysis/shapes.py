@@ -29,11 +29,15 @@ class LagIn:
 
 @dataclass(frozen=True)
 class KeyIn:
+    """The pairs whose key is in a set."""
+
     keys: IntSet
 
 
 @dataclass(frozen=True)
 class QueryIn:
+    """The pairs whose query is in a set."""
+
     queries: IntSet
 
 
@@ -55,11 +59,15 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Both:
+    """The pairs that are in every part."""
+
     parts: tuple[Shape, ...]
 
 
 @dataclass(frozen=True)
 class Either:
+    """The pairs that are in some part."""
+
     parts: tuple[Shape, ...]
 
 
@@ -72,6 +80,7 @@ SELF: Shape = LagIn(interval(0, 0))
 
 
 def leaves(shape: Shape) -> Iterable[Leaf]:
+    """The parts of a shape that have no parts."""
     if isinstance(shape, Both | Either):
         for part in shape.parts:
             yield from leaves(part)
@@ -85,6 +94,7 @@ def by_lag(shape: Shape) -> bool:
 
 
 def depends_on_n(shape: Shape) -> bool:
+    """Whether a shape speaks of the length."""
     return any(isinstance(leaf, Pairs) and ".n" in leaf.test.symbols for leaf in leaves(shape))
 
 

@@ -30,12 +30,14 @@ def statement_text(data: dict[str, Any]) -> str:
 
 
 def comparison(op: str, left: Any, right: Any) -> str:
+    """A comparison of a certificate in words."""
     if op in ("covers", "misses"):
         return f"{'' if op == 'covers' else 'not '}covers({expression(left)}, layers = {expression(right)})"
     return f"{expression(left)} {op} {expression(right)}"
 
 
 def expression(tree: Any) -> str:
+    """An expression of a certificate in words."""
     return _spelt(tree)[0]
 
 

@@ -37,14 +37,17 @@ class Verdict:
 
     @property
     def proved(self) -> bool:
+        """Whether the claim holds, for everything that it quantifies over."""
         return self.outcome == "proved"
 
     @property
     def refuted(self) -> bool:
+        """Whether the claim fails; then there is a counterexample."""
         return self.outcome == "refuted"
 
     @property
     def unknown(self) -> bool:
+        """Whether it could not be decided; ``reason`` says why."""
         return self.outcome == "unknown"
 
     def of(self, name: str, claim: str) -> Verdict:

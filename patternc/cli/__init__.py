@@ -35,9 +35,11 @@ class Command:
 
     @property
     def module(self) -> str:
+        """The name of its module."""
         return self.place.partition(":")[0]
 
     def load(self) -> Callable[..., Any]:
+        """The function, its module imported."""
         return getattr(importlib.import_module(self.module), self.place.partition(":")[2])
 
 

@@ -16,7 +16,7 @@ from patternc.source import Source
 
 
 def check_command(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Pattern files; - is standard input.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Pattern files; - is standard input.")],
     define: DefineOption = None,
     pattern: PatternOption = None,
     as_json: JsonOption = False,

@@ -13,7 +13,7 @@ from patternc.config import progress_wanted
 Step: TypeAlias = Callable[[str], None]
 """Called with what is done now; each call after the first says that one more step is done."""
 
-WIDEST = 60
+WIDEST = 48
 _QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
@@ -56,14 +56,18 @@ def progress(name: str, total: int | None = None) -> Generator[Step]:
     with Progress(
         *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
     ) as shown:
-        task = shown.add_task(name, total=total)
+        task = shown.add_task(_cut(name), total=total)
         done = -1
 
         def step(text: str) -> None:
             nonlocal done
             done += 1
-            line = f"{name}: {text}" if text else name
-            line = line if len(line) <= WIDEST else line[: WIDEST - 1] + "…"
+            line = _cut(f"{name}: {text}" if text else name)
             shown.update(task, completed=done if total is None else min(done, total), description=line)
 
         yield step
+
+
+def _cut(line: str) -> str:
+    """One that fits on a terminal of 80 columns beside the bar."""
+    return line if len(line) <= WIDEST else line[: WIDEST - 1] + "…"

@@ -35,6 +35,8 @@ class Constant:
 
 @dataclass(frozen=True)
 class GatherView:
+    """Gathered columns as text: arguments of kernels, and expressions of columns and positions."""
+
     arguments: str
     column_at: str
     first_at: str
@@ -44,6 +46,8 @@ class GatherView:
 
 @dataclass(frozen=True)
 class SegmentView:
+    """A segment as text: its comment, the bounds of its tiles, its masks."""
+
     text: str
     key_lo: str
     key_hi: str
@@ -63,6 +67,8 @@ class SegmentView:
 
 @dataclass(frozen=True)
 class PartView:
+    """A part as text: everything that the templates say of one set of kernels."""
+
     name: str
     title: str
     kind: str

@@ -18,6 +18,8 @@ class Node:
 
 @dataclass(frozen=True)
 class Name(Node):
+    """A name where it is defined or referred to."""
+
     text: str
 
 
@@ -26,6 +28,8 @@ class Name(Node):
 
 @dataclass(frozen=True)
 class Number(Node):
+    """A literal."""
+
     value: int
 
 
@@ -38,6 +42,8 @@ class Reference(Node):
 
 @dataclass(frozen=True)
 class Negative(Node):
+    """``-operand``."""
+
     operand: Expression
 
 
@@ -60,6 +66,8 @@ class Comparison(Node):
 
 @dataclass(frozen=True)
 class Not(Node):
+    """``not operand``."""
+
     operand: Expression
 
 
@@ -100,17 +108,23 @@ Expression: TypeAlias = Number | Reference | Negative | Binary | Comparison | No
 
 @dataclass(frozen=True)
 class Parameter(Node):
+    """``name = default``."""
+
     name: Name
     default: Expression
 
 
 @dataclass(frozen=True)
 class Require(Node):
+    """``require conditions``."""
+
     conditions: tuple[Expression, ...]
 
 
 @dataclass(frozen=True)
 class Define(Node):
+    """``name = value``."""
+
     name: Name
     value: Expression
 
@@ -126,11 +140,15 @@ class Entry(Node):
 
 @dataclass(frozen=True)
 class Heads(Node):
+    """``heads { entries }``."""
+
     entries: tuple[Entry, ...]
 
 
 @dataclass(frozen=True)
 class Attend(Node):
+    """``attend body``."""
+
     body: Expression | Heads
 
 
@@ -153,6 +171,8 @@ class Pattern(Node):
 
 @dataclass(frozen=True)
 class Layers(Node):
+    """``layers count: pattern(arguments)``."""
+
     count: Expression
     pattern: Name
     arguments: tuple[Argument, ...]
@@ -160,6 +180,8 @@ class Layers(Node):
 
 @dataclass(frozen=True)
 class Repeat(Node):
+    """``repeat count { entries }``."""
+
     count: Expression
     entries: tuple[Layers | Repeat, ...]
 
@@ -179,6 +201,8 @@ class Stack(Node):
 
 @dataclass(frozen=True)
 class Prove(Node):
+    """``prove target(arguments) if conditions: claim``."""
+
     target: Name
     arguments: tuple[Argument, ...]
     conditions: tuple[Expression, ...]

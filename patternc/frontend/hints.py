@@ -146,6 +146,7 @@ class Place:
 
     @property
     def found(self) -> str:
+        """The kind of the token that was found."""
         return self.type(0)
 
     def type(self, offset: int) -> str:
@@ -154,6 +155,7 @@ class Place:
         return self.tokens[index].type if 0 <= index < len(self.tokens) else ""
 
     def text(self, offset: int) -> str:
+        """The text of a token, counted from the one that was found."""
         index = self.at + offset
         return str(self.tokens[index]) if 0 <= index < len(self.tokens) else ""
 

@@ -38,6 +38,7 @@ def keywords() -> frozenset[str]:
 
 
 def span(token: Token) -> Span:
+    """Where a token stands."""
     return Span(token.start_pos or 0, token.end_pos or 0)
 
 

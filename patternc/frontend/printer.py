@@ -17,6 +17,7 @@ def print_file(file: ast.File) -> str:
 
 
 def print_item(item: ast.Item) -> str:
+    """A pattern, a stack or a claim as the language writes it."""
     match item:
         case ast.Pattern(causal=causal, name=name, parameters=parameters, statements=statements):
             head = f"{'causal ' if causal else ''}pattern {name.text}{_parameters(parameters)} {{\n"
@@ -74,6 +75,7 @@ def _arguments(arguments: Iterable[ast.Argument]) -> str:
 
 
 def print_expression(node: ast.Expression) -> str:
+    """An expression as the language writes it, with no more parentheses than it needs."""
     return _show(node)
 
 

@@ -62,9 +62,11 @@ class Scope:
         return self.symbols.get(name) or (name if name in self.parameters else None)
 
     def names(self) -> list[str]:
+        """All names that can be used here."""
         return [*self.parameters, *self.symbols]
 
     def inside_where(self) -> Scope:
+        """The scope of a condition in `where`: positions besides, which shadow parameters."""
         return replace(self, place="`where`", symbols={**self.symbols, **POSITIONS})
 
 

@@ -34,6 +34,7 @@ class ToExpr:
         self.given = given or {}
 
     def number(self, node: ast.Expression) -> Expr:
+        """A number as an expression of the IR."""
         match node:
             case ast.Number(value=value):
                 return Int(value)
@@ -62,6 +63,7 @@ class ToExpr:
             return ZERO
 
     def condition(self, node: ast.Expression) -> Expr:
+        """A condition as an expression of the IR."""
         match node:
             case ast.Comparison(operands=operands, ops=ops):
                 values = [self.number(o) for o in operands]

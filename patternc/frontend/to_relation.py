@@ -51,6 +51,7 @@ class ToRelation:
         self.extents: dict[str, tuple[int, int]] = {}
 
     def define(self, name: str, node: ast.Expression) -> None:
+        """Give a relation a name."""
         before = len(self.report.found)
         self.defined[name] = self.lower(node)
         # What is too large is said once, and not of all that is made of it.
@@ -62,6 +63,7 @@ class ToRelation:
             yield from lowered.domains
 
     def lower(self, node: ast.Expression) -> Lowered:
+        """A relation of the IR, with the domains of the arguments in it.  One that is too large is reported."""
         parts, depth = self._extent(node)
         if parts > MAX_PARTS or depth > MAX_DEPTH:
             what = f"has more than {MAX_PARTS} parts" if parts > MAX_PARTS else f"is nested more than {MAX_DEPTH} deep"

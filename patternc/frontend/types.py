@@ -17,6 +17,8 @@ from patternc.source import Span
 
 
 class Kind(StrEnum):
+    """What an expression is; UNKNOWN after an error, and fits everywhere."""
+
     NUMBER = "a number"
     CONDITION = "a condition"
     RELATION = "a relation"
@@ -106,12 +108,15 @@ class Types:
         return Kind.RELATION if function in PRIMITIVES or function == "gate" else Kind.UNKNOWN
 
     def number(self, node: ast.Expression) -> None:
+        """Check that an expression is a number."""
         self.expect(node, Kind.NUMBER)
 
     def condition(self, node: ast.Expression) -> None:
+        """Check that an expression is a condition."""
         self.expect(node, Kind.CONDITION)
 
     def relation(self, node: ast.Expression) -> None:
+        """Check that an expression is a relation."""
         self.expect(node, Kind.RELATION)
 
     def expect(self, node: ast.Expression, wanted: Kind) -> None:

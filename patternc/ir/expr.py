@@ -37,21 +37,28 @@ class Expr:
         return frozenset().union(*(child.symbols for child in self.children()))
 
     def children(self) -> tuple[Expr, ...]:
+        """The operands, in order."""
         return ()
 
 
 @dataclass(frozen=True)
 class Int(Expr):
+    """A number."""
+
     value: int
 
 
 @dataclass(frozen=True)
 class Bool(Expr):
+    """A truth value."""
+
     value: bool
 
 
 @dataclass(frozen=True)
 class Sym(Expr):
+    """A parameter, or with a leading point a position or another number of a pair."""
+
     name: str
 
     @cached_property
@@ -96,6 +103,8 @@ class Logic(Expr):
 TRUE, FALSE = Bool(True), Bool(False)
 ZERO, ONE = Int(0), Int(1)
 NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+"""What an operator becomes where its sides are exchanged."""
 COMPARISONS: dict[str, Callable[[int, int], bool]] = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
@@ -196,30 +205,37 @@ def arith(op: str, *args: Expr) -> Expr:
 
 
 def add(a: Expr, b: Expr) -> Expr:
+    """``a + b``, folded."""
     return arith("+", a, b)
 
 
 def sub(a: Expr, b: Expr) -> Expr:
+    """``a - b``, folded."""
     return arith("-", a, b)
 
 
 def mul(a: Expr, b: Expr) -> Expr:
+    """``a * b``, folded."""
     return arith("*", a, b)
 
 
 def neg(a: Expr) -> Expr:
+    """``-a``, folded."""
     return sub(ZERO, a) if isinstance(a, Int) else arith("neg", a)
 
 
 def minimum(*args: Expr) -> Expr:
+    """The least of one or more."""
     return reduce(lambda a, b: arith("min", a, b), args)
 
 
 def maximum(*args: Expr) -> Expr:
+    """The greatest of one or more."""
     return reduce(lambda a, b: arith("max", a, b), args)
 
 
 def compare(op: str, left: Expr, right: Expr) -> Expr:
+    """``left op right``, folded; ``op`` is one of `COMPARISONS`."""
     if isinstance(left, Int) and isinstance(right, Int):
         return Bool(COMPARISONS[op](left.value, right.value))
     if left == right:
@@ -228,10 +244,12 @@ def compare(op: str, left: Expr, right: Expr) -> Expr:
 
 
 def conjunction(args: Iterable[Expr]) -> Expr:
+    """Whether all hold, folded; true where there are none."""
     return _logic("and", args, TRUE, FALSE)
 
 
 def disjunction(args: Iterable[Expr]) -> Expr:
+    """Whether one holds, folded; false where there are none."""
     return _logic("or", args, FALSE, TRUE)
 
 

@@ -42,10 +42,12 @@ class Instance:
 
     @property
     def name(self) -> str:
+        """The pattern's name."""
         return self.pattern.name
 
     @property
     def causal(self) -> bool:
+        """Whether it was declared `causal`."""
         return self.pattern.causal
 
     @property
@@ -55,10 +57,12 @@ class Instance:
 
     @property
     def gated(self) -> bool:
+        """Whether it fuses several softmaxes."""
         return self.branches > 1
 
     @property
     def needs_documents(self) -> bool:
+        """Whether it speaks of documents."""
         return any(needs_documents(b) for r in self.ranges for b in r.branches)
 
     @property

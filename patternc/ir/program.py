@@ -74,6 +74,8 @@ class Layers:
 
 @dataclass(frozen=True)
 class Repeat:
+    """The entries of a stack, several times over."""
+
     count: Expr
     entries: tuple[Layers | Repeat, ...]
     span: Span = field(default=NOWHERE, compare=False)
@@ -123,26 +125,32 @@ class Covers:
 
 @dataclass(frozen=True)
 class GapFree:
+    """``gapfree(layers)``."""
+
     layers: Expr
 
 
 @dataclass(frozen=True)
 class Causal:
-    pass
+    """``causal``."""
 
 
 @dataclass(frozen=True)
 class NonEmpty:
-    pass
+    """``nonempty``."""
 
 
 @dataclass(frozen=True)
 class Subset:
+    """``subset(other)``."""
+
     other: str
 
 
 @dataclass(frozen=True)
 class Equal:
+    """``equal(other)``."""
+
     other: str
 
 
@@ -164,12 +172,16 @@ class Prove:
 
 @dataclass(frozen=True)
 class Program:
+    """The items of a file, each kind in order."""
+
     patterns: tuple[Pattern, ...]
     stacks: tuple[Stack, ...]
     proves: tuple[Prove, ...]
 
     def pattern(self, name: str) -> Pattern | None:
+        """The pattern of a name."""
         return next((p for p in self.patterns if p.name == name), None)
 
     def stack(self, name: str) -> Stack | None:
+        """The stack of a name."""
         return next((s for s in self.stacks if s.name == name), None)

@@ -73,6 +73,7 @@ class Atom:
         return {f.name: v for f in fields(self) if isinstance(v := getattr(self, f.name), Expr)}
 
     def substituted(self, values: Mapping[str, Expr | int]) -> Atom:
+        """The atom with numbers or expressions for symbols of its arguments."""
         return replace(self, **{name: substitute(value, values) for name, value in self.arguments().items()})
 
 
@@ -261,16 +262,22 @@ class Condition(Atom):
 
 @dataclass(frozen=True)
 class Union:
+    """The pairs of any part; without parts none."""
+
     parts: tuple[Relation, ...]
 
 
 @dataclass(frozen=True)
 class Intersection:
+    """The pairs of all parts; without parts every pair."""
+
     parts: tuple[Relation, ...]
 
 
 @dataclass(frozen=True)
 class Complement:
+    """The pairs that the part does not hold."""
+
     part: Relation
 
 
@@ -281,16 +288,19 @@ NOTHING: Relation = Union(())
 
 
 def union(*parts: Relation) -> Relation:
+    """The union, nested ones made one."""
     flat = [p for part in parts for p in (part.parts if isinstance(part, Union) else (part,))]
     return flat[0] if len(flat) == 1 else Union(tuple(flat))
 
 
 def intersection(*parts: Relation) -> Relation:
+    """The intersection, nested ones made one."""
     flat = [p for part in parts for p in (part.parts if isinstance(part, Intersection) else (part,))]
     return flat[0] if len(flat) == 1 else Intersection(tuple(flat))
 
 
 def difference(left: Relation, right: Relation) -> Relation:
+    """The pairs of ``left`` that ``right`` does not hold."""
     return intersection(left, Complement(right))
 
 
@@ -322,6 +332,7 @@ def per_document(relation: Relation) -> Relation:
 
 
 def substituted(relation: Relation, values: Mapping[str, Expr | int]) -> Relation:
+    """The relation with numbers or expressions for symbols of its arguments."""
     return mapped(relation, lambda atom: atom.substituted(values))
 
 

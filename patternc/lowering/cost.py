@@ -54,18 +54,22 @@ class PartCost:
 
     @property
     def kind(self) -> Kind:
+        """Its schedule."""
         return self.works[0].kind
 
     @property
     def live(self) -> int:
+        """Live pairs, over its heads."""
         return sum(w.live for w in self.works)
 
     @property
     def computed(self) -> int:
+        """Pairs in the tiles that its kernels visit, over its heads."""
         return sum(w.computed for w in self.works)
 
     @property
     def tiles(self) -> int:
+        """Tiles that its kernels visit, over its heads."""
         return sum(w.tiles for w in self.works)
 
     @property
@@ -90,18 +94,22 @@ class Cost:
 
     @property
     def live(self) -> int:
+        """Live pairs, over heads and branches."""
         return sum(p.live for p in self.parts)
 
     @property
     def computed(self) -> int:
+        """Pairs in the tiles that the kernels visit."""
         return sum(p.computed for p in self.parts)
 
     @property
     def dense_causal(self) -> int:
+        """Pairs of dense causal attention."""
         return self.heads * self.n * (self.n + 1) // 2
 
     @property
     def dense_full(self) -> int:
+        """Pairs of dense attention."""
         return self.heads * self.n**2
 
     @property

@@ -57,10 +57,12 @@ class Term:
         return conjunction(a.member() for a in self.parts())
 
     def parts(self) -> tuple[Atom, ...]:
+        """Its atoms, the lag bounds first if there are any."""
         bounds = (self.lag,) if self.lag != ANY_LAG else ()
         return bounds + self.atoms
 
     def of(self, kind: type[AtomT]) -> tuple[AtomT, ...]:
+        """Its atoms of a kind, lag bounds apart."""
         return tuple(a for a in self.atoms if isinstance(a, kind))
 
 

@@ -1,4 +1,7 @@
-"""``chunk(b, back)``: the query's own chunk of ``b`` tokens and the ``back`` chunks before it."""
+"""``chunk(b, back)``: the query's own chunk of ``b`` tokens and the ``back`` chunks before it.
+
+With `back = 0` the local blocks of fixed attention: Sparse Transformers (Child et al. 2019, arXiv 1904.10509).
+"""
 
 from patternc.ir.expr import ZERO
 from patternc.ir.relation import ChunkLag, Relation

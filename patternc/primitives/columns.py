@@ -1,4 +1,7 @@
-"""``columns(p, phase, width)``: keys with ``(k - phase) mod p < width``."""
+"""``columns(p, phase, width)``: keys with ``(k - phase) mod p < width``.
+
+The columns of fixed attention: Sparse Transformers (Child et al. 2019, arXiv 1904.10509).
+"""
 
 from patternc.ir.expr import ONE, ZERO
 from patternc.ir.relation import KeyMod, Relation

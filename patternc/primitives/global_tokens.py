@@ -1,4 +1,7 @@
-"""``global(g)``: the first ``g`` tokens see every token and are seen by every token."""
+"""``global(g)``: the first ``g`` tokens see every token and are seen by every token.
+
+Global tokens: Longformer (Beltagy et al. 2020, arXiv 2004.05150).
+"""
 
 from patternc.ir.expr import ONE, sub
 from patternc.ir.relation import KeyRange, QueryRange, Relation, union

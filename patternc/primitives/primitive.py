@@ -41,9 +41,11 @@ class Given:
     relations: Mapping[str, Relation]
 
     def number(self, name: str) -> Expr:
+        """An argument that must be there, or has a default."""
         return self.numbers[name]
 
     def get(self, name: str) -> Expr | None:
+        """An argument; None where it was left out or is `all`."""
         return self.numbers.get(name)
 
     def relation(self, name: str) -> Relation:

@@ -1,4 +1,7 @@
-"""``ring(l, r)``: the window wrapped around the sequence."""
+"""``ring(l, r)``: the window wrapped around the sequence.
+
+The ring-local window of pi-Attention (arXiv 2511.10696).
+"""
 
 from patternc.ir.expr import ONE, ZERO, add, neg
 from patternc.ir.relation import LagMod, N, Relation

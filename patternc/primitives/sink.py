@@ -1,4 +1,7 @@
-"""``sink(g)``: the first ``g`` keys."""
+"""``sink(g)``: the first ``g`` keys.
+
+Attention sinks: StreamingLLM (Xiao et al. 2023, arXiv 2309.17453).
+"""
 
 from patternc.ir.expr import ONE, sub
 from patternc.ir.relation import KeyRange, Relation

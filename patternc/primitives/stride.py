@@ -1,4 +1,8 @@
-"""``stride(p, hops, phase)``: lags ``phase + m*p`` with ``0 <= m <= hops``."""
+"""``stride(p, hops, phase)``: lags ``phase + m*p`` with ``0 <= m <= hops``.
+
+Strided attention: Sparse Transformers (Child et al. 2019, arXiv 1904.10509); with few hops the skips of pi-Attention
+(arXiv 2511.10696).
+"""
 
 from patternc.ir.expr import ZERO, add, mul
 from patternc.ir.relation import Lag, LagMod, Relation, intersection

@@ -1,4 +1,7 @@
-"""``window(l, r)``: lags from ``-r`` to ``l``."""
+"""``window(l, r)``: lags from ``-r`` to ``l``.
+
+Sliding windows: Longformer (Beltagy et al. 2020, arXiv 2004.05150).
+"""
 
 from patternc.ir.expr import ZERO, neg
 from patternc.ir.relation import Lag, Relation

@@ -173,6 +173,7 @@ def tensors(case: Case, heads: int, branches: int, device: str) -> tuple[list[to
 
 
 def heads_of(case: Case) -> int:
+    """The query heads of a case."""
     return case.kv_heads * case.group
 
 

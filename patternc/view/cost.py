@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from patternc.view.console import Output
 from patternc.view.names import heads_label
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def print_cost(instance: Instance, cost: Cost, device: Device, console: Console | None = None) -> None:
     """Show which schedule each part has and why, and what the whole costs against dense and block-sparse attention."""
-    console = console or Console(highlight=False)
+    console = console or Output()
     values = ", ".join(f"{name} = {value}" for name, value in instance.values.items())
     console.print(Text(f"{cost.name}({values})" if values else cost.name, style="bold"))
     console.print(

@@ -82,6 +82,7 @@ class Softmax:
 
     @property
     def words(self) -> str:
+        """Its pairs, by their terms."""
         return relation_words(self.relation)
 
 

@@ -41,6 +41,7 @@ class Subject:
 
     @property
     def name(self) -> str:
+        """The name of the stack or the pattern."""
         return self.stack.name if self.stack is not None else self.instances[0].name
 
     @cached_property
@@ -67,6 +68,7 @@ class Subject:
 
     @cached_property
     def model(self) -> Model:
+        """Its layers for the analysis of receptive fields."""
         return model_of(self.instances, self.stack is None, self.heads)
 
     @cached_property

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from patternc.analysis import bits
 from patternc.ir.instantiate import Instance
+from patternc.view.console import Output
 from patternc.view.field import Step
 from patternc.view.grid import Grid, grid, live_share
 from patternc.view.names import Softmax, heads_label
@@ -30,7 +31,7 @@ LEAST_WIDTH = 40
 
 def print_subject(subject: Subject, console: Console | None = None) -> None:
     """Show the masks of every layer, and the receptive field of the last token layer by layer."""
-    console = console or Console(highlight=False)
+    console = console or Output()
     width = max(console.width, LEAST_WIDTH)
     chosen = spread(len(subject.distinct), MAX_LAYERS)
     for layer in chosen:

@@ -192,3 +192,14 @@ def test_completion_in_bash(
     code, out, _ = run(capsys)
     assert code == 0
     assert set(out.split()) == found
+
+
+@pytest.mark.parametrize("command", [["show", "--n", "4096"], ["explain", "--n", "512"], ["prove"]], ids=lambda c: c[0])
+def test_a_reader_that_goes_away_is_no_failure(command: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
+    line = [sys.executable, "-m", "patternc", command[0], PI, *command[1:]]
+    done = subprocess.run(line, stdout=write, stderr=subprocess.PIPE, env=variables, timeout=120, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")

@@ -35,6 +35,7 @@ def _edges(subject: Subject, tokens: Expr) -> Value | None:
 
 
 def total(values: Sequence[Expr]) -> Expr:
+    """The sum of the values."""
     return reduce(add, values, ZERO)
 
 

@@ -128,6 +128,7 @@ class Context:
         self.add(-gap)
 
     def reduced(self, poly: Poly) -> Poly:
+        """The polynomial with bound variables replaced."""
         for name in poly.variables & self._bindings.keys():
             poly = poly.substituted(name, self._bindings[name])
         return poly

@@ -22,27 +22,33 @@ class Poly:
 
     @staticmethod
     def of(coefficients: Mapping[Monomial, Number]) -> Poly:
+        """The polynomial of monomials and their coefficients; zeros are left out."""
         whole = ((m, c.numerator if c.denominator == 1 else c) for m, c in coefficients.items() if c)
         return Poly(tuple(sorted(whole)))
 
     @staticmethod
     def constant(value: Number) -> Poly:
+        """A number."""
         return Poly((((), value),) if value else ())
 
     @staticmethod
     def variable(name: str) -> Poly:
+        """A variable."""
         return Poly((((name,), 1),))
 
     @cached_property
     def coefficients(self) -> dict[Monomial, Number]:
+        """The coefficient of each monomial."""
         return dict(self.terms)
 
     @cached_property
     def variables(self) -> frozenset[str]:
+        """The names of the variables in it."""
         return frozenset(name for monomial, _ in self.terms for name in monomial)
 
     @cached_property
     def degree(self) -> int:
+        """The largest number of variables in a monomial."""
         return max((len(m) for m, _ in self.terms), default=0)
 
     @property
@@ -73,9 +79,11 @@ class Poly:
         return Poly.of(result)
 
     def plus(self, value: Number) -> Poly:
+        """The sum with a number."""
         return self + Poly.constant(value)
 
     def times(self, factor: Number) -> Poly:
+        """The product with a number."""
         return Poly.of({m: c * factor for m, c in self.terms})
 
     def substituted(self, name: str, value: Poly) -> Poly:
@@ -91,6 +99,7 @@ class Poly:
         return result
 
     def evaluated(self, values: Mapping[str, int]) -> Number:
+        """Its value where every variable has one."""
         total: Number = 0
         for monomial, c in self.terms:
             for name in monomial:
@@ -160,6 +169,7 @@ def _without(monomial: Monomial, part: Monomial) -> Monomial | None:
 
 
 def total(parts: Iterable[Poly]) -> Poly:
+    """The sum."""
     result: dict[Monomial, Number] = {}
     for part in parts:
         for monomial, c in part.terms:

@@ -126,6 +126,7 @@ class Problem:
         return self.module.live(branch, head, q, k, self.shape.n, *self.documents)
 
     def ours(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, gate: torch.Tensor | None = None) -> torch.Tensor:
+        """The pattern's own output, (B, H, N, D)."""
         return self.subject.pattern(q, k, v, gate, **self.options)
 
     def rows(self, positions: torch.Tensor) -> Callable[[int, int], torch.Tensor]:
@@ -153,6 +154,7 @@ class Problem:
 
     @cached_property
     def floor(self) -> Floor | None:
+        """What no kernel is faster than on this GPU; None on the CPU, or where pairs were not counted."""
         if self.device == "cpu" or self.pairs is None:
             return None
         return floor(self.pairs, self.shape, *ceilings(gpu_name() or "", self.shape.dtype))

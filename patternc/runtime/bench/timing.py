@@ -96,6 +96,7 @@ def once(call: Call) -> float:
 
 
 def clock_for(device: str) -> Clock:
+    """The clock of a device, ``cuda`` or ``cpu``."""
     return GpuClock() if device == "cuda" else Clock()
 
 

@@ -178,6 +178,7 @@ def _refuse_slow(problem: Problem, pairs: int, limit: float) -> None:
 
 
 def sdpa(backend: SDPBackend, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, causal: bool = True) -> torch.Tensor:
+    """Torch's dense attention by one backend."""
     with sdpa_kernel(backend):
         return scaled_dot_product_attention(q, k, v, is_causal=causal)
 
