@@ -99,7 +99,7 @@ def compiled(config: Config) -> Found:
 
 
 @cache
-def _module(pattern: str):  # noqa: ANN202
+def _module(pattern: str):
     import patternc
     from tests.kernels.schedules import HEADS, PATTERNS
 

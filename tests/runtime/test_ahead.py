@@ -39,7 +39,9 @@ def check(configs: list[Config]) -> None:
 
 
 def test_the_tightest_and_some_others_fit_without_spills() -> None:
-    everything = [c for target in TARGETS for name in ("band", "residue", "columns") for c in configurations(target, name)]
+    everything = [
+        c for target in TARGETS for name in ("band", "residue", "columns") for c in configurations(target, name)
+    ]
     check(TIGHTEST + random.Random(5).sample(everything, DRAWN))
 
 
