@@ -86,9 +86,8 @@ COLUMNS = [f.name for f in fields(Line)]
 def candidates(module: ModuleType, part: Any, kernel: str, shape: bench.Shape, descriptors: bool, target: str) -> Any:
     """The tile sizes to try for a kernel of a part, and which the emitted file chooses."""
     rows = -(-shape.n // min(part.periods))
-    chosen = module.tiling(
-        kernel, shape.head_dim, DTYPES[shape.dtype], descriptors, rows, ahead.chip_of(module, target)
-    )
+    chip, dtype = ahead.chip_of(module, target), DTYPES[shape.dtype]
+    chosen = module.tiling(kernel, shape.head_dim, dtype, descriptors, rows, chip, part.guarded)
     tried = SHORT if rows <= 32 else CANDIDATES[kernel]
     return chosen, list(dict.fromkeys([chosen, *(module.Tiling(*sizes) for sizes in tried)]))
 

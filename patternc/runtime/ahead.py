@@ -83,7 +83,9 @@ def chip_of(module: ModuleType, target: str) -> Any:
 
 def describable(part: Any, use: Use) -> bool:
     """Whether the tiles of a part can be loaded by descriptors, and ever are."""
-    if part is None or part.columns or len(part.periods) > 1 or use.lengths or use.dtype == torch.float32:
+    if part is None or part.columns or part.guarded or len(part.periods) > 1:
+        return False
+    if use.lengths or use.dtype == torch.float32:
         return False
     return part.periods == (1,) or use.head_dim == _padded(use.head_dim)
 
@@ -98,7 +100,14 @@ def compile_ahead(module: ModuleType, target: str, head_dim: int, dtype: torch.d
             use = Use(head_dim, dtype, descriptors)
             if descriptors and (target not in DESCRIPTORS or not describable(part, use)):
                 continue
-            tile = module.tiling(kind, head_dim, dtype, descriptors, chip=chip_of(module, target))
+            tile = module.tiling(
+                kind,
+                head_dim,
+                dtype,
+                descriptors,
+                chip=chip_of(module, target),
+                guarded=part is not None and part.guarded,
+            )
             yield compile_kernel(f"{name}_tma" if descriptors else name, kind, function, tile, use, target)
 
 

@@ -50,6 +50,7 @@ class Found:
     limit: int
     registers: int
     spilled: int
+    guarded: bool
 
 
 def configurations(target: str, pattern: str) -> Iterator[Config]:
@@ -64,7 +65,7 @@ def configurations(target: str, pattern: str) -> Iterator[Config]:
                     for rows in ROWS if dtype == "bfloat16" else ROWS[-1:]:
                         for extras in (False, True):
                             yield Config(pattern, i, kind, target, head_dim, dtype, rows, extras=extras)
-                if target in ("sm_90", "sm_100") and not part.columns and len(part.periods) == 1:
+                if target in ("sm_90", "sm_100") and not (part.columns or part.guarded) and len(part.periods) == 1:
                     yield Config(pattern, i, kind, target, head_dim, descriptors=True)
 
 
@@ -87,7 +88,7 @@ def compiled(config: Config) -> Found:
     part = module.PARTS[config.part]
     dtype = ahead.DTYPES[config.dtype]
     chip = ahead.chip_of(module, config.target)
-    tile = module.tiling(config.kind, config.head_dim, dtype, config.descriptors, config.rows, chip)
+    tile = module.tiling(config.kind, config.head_dim, dtype, config.descriptors, config.rows, chip, part.guarded)
     use = ahead.Use(
         config.head_dim, dtype, config.descriptors, group=2 if config.extras else 1, lengths=config.extras,
         wide=config.extras, accumulate=config.extras, lse_gradient=config.extras,
@@ -95,7 +96,7 @@ def compiled(config: Config) -> Found:
     assert not use.descriptors or ahead.describable(part, use)
     result = ahead.compile_kernel("", config.kind, getattr(part, config.kind), tile, use, config.target)
     bound = module.shared_bytes(config.kind, tile, config.head_dim, dtype, chip)
-    return Found(result.shared, bound, chip.shared, result.registers, result.spilled)
+    return Found(result.shared, bound, chip.shared, result.registers, result.spilled, part.guarded)
 
 
 @cache

@@ -84,7 +84,9 @@ def test_a_candidate_changes_its_own_kernel_only(tiles: ModuleType) -> None:
     shape = tiles.bench.Shape(256, 2, 16)
     subject = tiles.table.subject("gate_window_stride")
     found = list(tiles.lines_of(subject, shape, ("a", "b", "c"), "sm_90"))
-    line = next(x for x in found if x.part == "band" and x.kernel == "backward_q" and (x.BLOCK_Q, x.BLOCK_K) == (64, 32))
+    line = next(
+        x for x in found if x.part == "band" and x.kernel == "backward_q" and (x.BLOCK_Q, x.BLOCK_K) == (64, 32)
+    )
     problem = tiles.Problem(subject, shape, "cpu")
     module, plain = tiles.altered(problem, line), problem.module
     bfloat16 = tiles.DTYPES["bfloat16"]
