@@ -38,7 +38,7 @@ class Config:
     rows: int = 2**30
     descriptors: bool = False
     extras: bool = False
-    """Lengths of rows, grouped heads, wide offsets, gradients that are added up, and one of the log-sum-exp."""
+    """Lengths of rows, grouped heads, gradients that are added up, and one of the log-sum-exp."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def compiled(config: Config) -> Found:
     tile = module.tiling(config.kind, config.head_dim, dtype, config.descriptors, config.rows, chip, part.guarded)
     use = ahead.Use(
         config.head_dim, dtype, config.descriptors, group=2 if config.extras else 1, lengths=config.extras,
-        wide=config.extras, accumulate=config.extras, lse_gradient=config.extras,
+        accumulate=config.extras, lse_gradient=config.extras,
     )  # fmt: skip
     assert not use.descriptors or ahead.describable(part, use)
     result = ahead.compile_kernel("", config.kind, getattr(part, config.kind), tile, use, config.target)

@@ -23,8 +23,11 @@ DRAWN = 4
 
 
 def may_spill(config: Config, result: Found) -> bool:
-    """What `tiling` says of itself: these operands alone are more than the registers that there are."""
-    return result.guarded and config.dtype == "float32" and config.head_dim > 64
+    """Where the assembler puts four registers away so that more programs find room, and what `tiling` says of itself:
+    operands that alone are more than the registers that there are.
+    """
+    by_choice = result.registers <= 128 and result.spilled <= 16
+    return by_choice or (result.guarded and config.dtype == "float32" and config.head_dim > 64)
 
 
 def bad(config: Config, result: Found) -> list[str]:
@@ -60,6 +63,7 @@ def test_all_of_them_fit_without_spills(target: str, name: str) -> None:
 def test_a_spill_and_an_excess_are_seen() -> None:
     config = TIGHTEST[0]
     assert bad(config, Found(100, 200, 300, 255, 0, False)) == []
+    assert bad(config, Found(100, 200, 300, 128, 16, False)) == []
     assert "spills 8 bytes" in bad(config, Found(100, 200, 300, 255, 8, False))[0]
     assert "where the bound says 200" in bad(config, Found(201, 200, 300, 255, 0, False))[0]
     assert "of 150" in bad(config, Found(160, 200, 150, 255, 0, False))[0]
