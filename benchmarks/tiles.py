@@ -87,7 +87,7 @@ def candidates(module: ModuleType, part: Any, kernel: str, shape: bench.Shape, d
     """The tile sizes to try for a kernel of a part, and which the emitted file chooses."""
     rows = -(-shape.n // min(part.periods))
     chip, dtype = ahead.chip_of(module, target), DTYPES[shape.dtype]
-    chosen = module.tiling(kernel, shape.head_dim, dtype, descriptors, rows, chip, part.guarded)
+    chosen = module.tiling(kernel, shape.head_dim, dtype, descriptors, rows, chip)
     tried = SHORT if rows <= 32 else CANDIDATES[kernel]
     return chosen, list(dict.fromkeys([chosen, *(module.Tiling(*sizes) for sizes in tried)]))
 

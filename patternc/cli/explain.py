@@ -30,7 +30,7 @@ def explain_command(
     heads: Annotated[int | None, typer.Option("--heads", min=1, help="Query heads.")] = None,
     head_dim: Annotated[int, typer.Option("--head-dim", min=1, max=256, help="Columns of a head.")] = 128,
     dtype: Annotated[str, typer.Option("--dtype", help=f"One of {', '.join(DTYPES)}.")] = "bfloat16",
-    device: Annotated[str, typer.Option("--device", help=f"For the floor: {', '.join(DEVICES)}.")] = "h200",
+    device: Annotated[str, typer.Option("--device", help=f"For tiles and the floor: {', '.join(DEVICES)}.")] = "h200",
     as_json: JsonOption = False,
 ) -> None:
     """Show which schedule each part gets and why, what is live and what is computed, and the floor of a forward pass.
@@ -42,7 +42,7 @@ def explain_command(
     if device not in DEVICES:
         fail(f"--device {device}: expected one of {', '.join(DEVICES)}")
     _, _, instances = load_patterns(file, pattern, define)
-    reports = [_cost(one, n, heads, head_dim, dtype) for one in instances]
+    reports = [_cost(one, n, heads, head_dim, dtype, DEVICES[device]) for one in instances]
     if as_json:
         print(json.dumps([to_json(one, DEVICES[device]) for one in reports], indent=2))
         return
@@ -52,7 +52,7 @@ def explain_command(
         print_cost(instance, report, DEVICES[device])
 
 
-def _cost(instance: Instance, n: int, heads: int | None, head_dim: int, dtype: str) -> Cost:
+def _cost(instance: Instance, n: int, heads: int | None, head_dim: int, dtype: str, device: Device) -> Cost:
     from patternc.codegen.tiling import forward_tile
     from patternc.lowering.cost import cost, distinct_softmaxes
     from patternc.lowering.scan import TooLongError
@@ -62,7 +62,7 @@ def _cost(instance: Instance, n: int, heads: int | None, head_dim: int, dtype: s
         return cost(
             instance,
             n,
-            lambda rows: forward_tile(head_dim, dtype, rows),
+            lambda rows: forward_tile(head_dim, dtype, rows, device),
             heads,
             head_dim,
             dtype,

@@ -88,7 +88,7 @@ def compiled(config: Config) -> Found:
     part = module.PARTS[config.part]
     dtype = ahead.DTYPES[config.dtype]
     chip = ahead.chip_of(module, config.target)
-    tile = module.tiling(config.kind, config.head_dim, dtype, config.descriptors, config.rows, chip, part.guarded)
+    tile = module.tiling(config.kind, config.head_dim, dtype, config.descriptors, config.rows, chip)
     use = ahead.Use(
         config.head_dim, dtype, config.descriptors, group=2 if config.extras else 1, lengths=config.extras,
         accumulate=config.extras, lse_gradient=config.extras,
