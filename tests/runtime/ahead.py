@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = ("sm_80", "sm_89", "sm_90", "sm_100", "gfx942")
 KINDS = ("forward", "backward_q", "backward_kv")
-ROWS = (16, 32, 2**30)
+ROWS = (16, 32, 512, 2**30)
 """Rows of a residue class: the shortest, short ones, and those that are many tiles long."""
 HEAD_DIMS = (64, 128, 256)
 DTYPES = ("bfloat16", "float16", "float32")
@@ -66,7 +66,8 @@ def configurations(target: str, pattern: str) -> Iterator[Config]:
                         for extras in (False, True):
                             yield Config(pattern, i, kind, target, head_dim, dtype, rows, extras=extras)
                 if target in ("sm_90", "sm_100") and not (part.columns or part.guarded) and len(part.periods) == 1:
-                    yield Config(pattern, i, kind, target, head_dim, descriptors=True)
+                    for rows in ROWS:
+                        yield Config(pattern, i, kind, target, head_dim, rows=rows, descriptors=True)
 
 
 def found(configs: list[Config]) -> list[Found]:
