@@ -30,6 +30,7 @@ def _rule() -> dict[str, Any]:
         "NamedTuple": NamedTuple,
         "torch": SimpleNamespace(float32="float32"),
         "INTERPRETED": False,
+        "DOCUMENTS": False,
         "MAX_TOKENS": 1 << 30,
     }
     exec("from __future__ import annotations\n" + source, names)
