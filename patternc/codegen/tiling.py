@@ -31,6 +31,7 @@ def _rule() -> dict[str, Any]:
         "torch": SimpleNamespace(float32="float32"),
         "INTERPRETED": False,
         "DOCUMENTS": False,
+        "BRANCHES": 1,
         "MAX_TOKENS": 1 << 30,
     }
     exec("from __future__ import annotations\n" + source, names)
