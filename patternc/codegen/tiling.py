@@ -22,7 +22,7 @@ def forward_tile(head_dim: int, dtype: str, rows: int, device: Device) -> tuple[
 
 @cache
 def _rule() -> dict[str, Any]:
-    """`tiling` of the template and what it calls, which is plain Python: run here, so that there is one rule and not two."""
+    """`tiling` of the template and what it calls, plain Python: run here, so that there is one rule and not two."""
     text = (resources.folder("templates") / "module" / "launch.py.j2").read_text(encoding="utf-8")
     start = text.index(_BEGIN)
     source = text[start : text.index(_END, text.index(_LAST, start))]

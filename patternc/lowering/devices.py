@@ -44,9 +44,7 @@ DEVICES: dict[str, Device] = {
     "a100": Device("NVIDIA A100 80GB SXM", 312 * T, 19.5 * T, 2.039 * T, "NVIDIA A100 data sheet", 163, False),
     "b200": Device("NVIDIA HGX B200", 2250 * T, 75 * T, 7.7 * T, "NVIDIA HGX B200 data sheet"),
     "l40s": Device("NVIDIA L40S", 362 * T, 91.6 * T, 0.864 * T, "NVIDIA L40S data sheet", 99, False),
-    "rtx4090": Device(
-        "NVIDIA GeForce RTX 4090", 165.2 * T, 82.6 * T, 1.008 * T, "NVIDIA Ada white paper", 99, False
-    ),
+    "rtx4090": Device("NVIDIA GeForce RTX 4090", 165.2 * T, 82.6 * T, 1.008 * T, "NVIDIA Ada white paper", 99, False),
     "mi300x": Device(
         "AMD Instinct MI300X", 1307.4 * T, 163.4 * T, 5.3 * T, "AMD MI300X data sheet", 64, False, hip=True
     ),

@@ -25,8 +25,8 @@ DRAWN = 4
 
 
 def may_spill(config: Config, result: Found) -> bool:
-    """A few registers, which the assembler puts away even where there is room, so that more programs find some; and what
-    `tiling` says of itself: operands that alone are more than the registers that there are.
+    """A few registers, which the assembler puts away even where there is room, so that more programs find some; and
+    what `tiling` says of itself: operands that alone are more than the registers that there are.
     """
     return result.spilled <= FEW or (result.guarded and config.dtype == "float32" and config.head_dim > 64)
 
