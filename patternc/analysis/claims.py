@@ -118,7 +118,7 @@ class Translation:
             return extended(op, low.upper, high.lower)
         if op in (">", ">="):
             return extended(op, low.lower, high.upper)
-        raise NoClosedFormError("an exact number of edges")
+        raise NoClosedFormError("the exact value of a term that is only enclosed")
 
     def enclosed(self, operand: Expr) -> Value:
         return self.measured(operand) if isinstance(operand, Measure) else self.value(operand)
@@ -149,7 +149,7 @@ def _bounds(value: Expr | Bounds) -> Bounds:
 
 def _cases(value: Value) -> tuple[tuple[Expr, Expr], ...]:
     if isinstance(value, Bounds):
-        raise NoClosedFormError("an exact number of edges")
+        raise NoClosedFormError("the exact value of a term that is only enclosed")
     return value.pieces if isinstance(value, Cases) else ((TRUE, value),)
 
 

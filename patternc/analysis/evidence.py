@@ -152,7 +152,7 @@ def why_lag_is_missing(model: Model, layers: int, lag: int) -> str:
     if (divisor := common_divisor([s for s, _ in groups])) > 1 and lag % divisor:
         return f"every lag of a layer is a multiple of {divisor}, and {lag} is not"
     if lag > field.reach:
-        return f"{counted(layers)} reach no further than lag {field.reach}"
+        return f"{counted(layers)} {'reaches' if layers == 1 else 'reach'} no further than lag {field.reach}"
     below, above = _neighbours(field, lag)
     none = f"a layer has no lag {lag}" if layers == 1 else f"no sum of {layers} lags of a layer is {lag}"
     if below is not None and above is not None:

@@ -66,12 +66,12 @@ def test_a_wrong_rule_is_noticed(
     """Rules for long sequences are used on short ones here, and each is broken in turn."""
     monkeypatch.setattr("patternc.analysis.depth.SMALL_GRAPH", 0)
     few = drawn[:400]
-    assert wrong_depths(few, (9, 16, 64)) == 0
+    assert wrong_depths(few, (9, 16, 100)) == 0
     if mistake is None:
         monkeypatch.setattr("patternc.analysis.large._Room.filled", lambda self, asked, up: asked)
     else:
         monkeypatch.setattr(f"patternc.analysis.{place}", mistake)
-    assert wrong_depths(few, (9, 16, 64)) > 0
+    assert wrong_depths(few, (9, 16, 100)) > 0
 
 
 def test_depth_of_a_pattern(drawn: list[tuple[tuple[graph.Tree, ...], Model]]) -> None:

@@ -29,6 +29,7 @@ UNDECIDED = {
 }
 """What is not given for all parameters of the grid; everything else is."""
 ENCLOSED = {
+    ("symmetric_endless_", "depth"),
     ("neighbourhood_", "edges"),
     ("neighbourhoods_", "edges"),
     ("phases_", "edges"),
