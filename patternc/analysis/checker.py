@@ -62,7 +62,8 @@ class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows
 
     def show(self, *goals, given=()):  # From a goal <= -1 follows that a sum of products of hypotheses is below 0.
         if self.values is not None:
-            return ensure(all(poly.number >= 0 for poly in (*self.hyps, *goals)), "it does not hold for these values")
+            goals, self.hyps = (*self.hyps, *goals), []
+            return ensure(all(poly.number >= 0 for poly in goals), "it does not hold for these values")
         for goal in goals:
             known, total = [*self.hyps, *given, Poly(-1) - goal], Poly()
             for count, chosen in self.goals.pop(0):

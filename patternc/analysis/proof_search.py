@@ -153,9 +153,9 @@ class _Search(checker.Case):
         if self._known(checker.Poly(1) - p):
             end = hops * count
             return {"value": tree(end), "runs": [[tree(count), 0, tree(end)]], "last": tree(end), "most": 0}
-        if self.endless:
-            # That one layer is not all is a fact that the goal needs then.
-            self._known(count - 2)
+        if self.endless and not self._known(count - 2):
+            # One layer is no case of a claim that holds; whatever is stated of it follows from that.
+            return {"value": 0, "runs": [[0, 0, 0]], "last": 0, "most": 0}
         last = before + self.floor(k + 1, p)
         runs = [[tree(count - 1), 0, tree(before)]]
         value = before * p + k
