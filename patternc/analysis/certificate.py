@@ -23,7 +23,8 @@ statement is checked by itself, and says all that it shows:
     ``c >= 0`` and products of hypotheses, ``[[c, [i, j, ...]], ...]``, that sum to a number below 0 when ``-g - 1``
     joins the hypotheses as the last one.  An entry of ``prefixes`` is ``{"value", "runs", "last", "most"}``: every lag
     up to ``value`` lies in the ``runs`` ``[j, lo, hi]``, blocks ``lo`` to ``hi`` with j skips; and ``value + 1`` lies
-    in no block: none beyond number ``last``, none with at least ``most`` skips, and none with fewer.
+    in no block: none beyond number ``last``, none with at least ``most`` skips, and none with fewer.  For n tokens,
+    hops without end count as n hops: none that is longer stays among them.
 
 An expression is a number, a symbol, or ``[op, ...]`` with ``op`` one of ``+ - * ** floor max ceil_log2``, or of
 ``reach``, ``coverage``, ``prefix`` with a number of layers, as in a claim; exponents, and layers of ``coverage``, have

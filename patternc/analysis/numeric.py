@@ -182,6 +182,8 @@ class Point:
             try:
                 if (missed := self._deeper(left, op, right)) is not None:
                     return missed
+                if self._bounded(left, op, right):
+                    continue
                 a, b = self.value(left), self.value(right)
             except (Undecided, TooLarge, NotByLag) as problem:
                 undecided = undecided or problem
@@ -205,14 +207,32 @@ class Point:
             return None
         if depths.has_formula(self.model, n):
             return None
-        if depths.depth(self.model, n, layers) <= layers:
-            return None
+        try:
+            if depths.depth(self.model, n, layers) <= layers:
+                return None
+        except TooLarge:
+            bounds = depths.enclosed(self.model, n)
+            if bounds is None or bounds[0] <= layers:
+                return None
         return self._unseen(f"{show_claim(left)} is more than {layers}", n, layers, (f"> {layers}", bound))
+
+    def _bounded(self, left: Expr, op: str, right: Expr) -> bool:
+        """Whether ``depth(n) <= bound`` holds by an upper bound of the depth, where that is all that is known."""
+        if isinstance(right, Measure) and right.name == "depth":
+            left, op, right = right, MIRRORED[op], left
+        if op not in ("<", "<=") or not isinstance(left, Measure) or left.name != "depth":
+            return False
+        n = self.number(left.argument)
+        bounds = depths.enclosed(self.model, n) if n > depths.LARGE_GRAPH else None
+        return bounds is not None and bounds[1] < self.model.limit and COMPARISONS[op](bounds[1], self.value(right))
 
     def _valued(self, part: Expr | str) -> str:
         if isinstance(part, str):
             return part
-        shown, value = show_claim(part), spelt(self.value(part))
+        try:
+            shown, value = show_claim(part), spelt(self.value(part))
+        except TooLarge:
+            return show_claim(part)
         return shown if shown == value else f"{shown} = {value}"
 
     def _broken(self, left: Expr, op: str, right: Expr, a: Bound, b: Bound) -> Finding:
@@ -271,7 +291,13 @@ class Point:
         if n < 1:
             raise ExprError(f"covers({n}): a sequence has at least one token")
         self._check_layers(layers, f"covers({n}, layers = {layers})")
-        deepest = depths.depth(self.model, n, layers)
+        try:
+            deepest = depths.depth(self.model, n, layers)
+        except TooLarge:
+            bounds = depths.enclosed(self.model, n)
+            if bounds is None or bounds[0] <= layers < bounds[1]:
+                raise
+            deepest = bounds[1] if bounds[1] <= layers else INF
         if deepest > layers:
             reason = f"{evidence.counted(layers)} {'is' if layers == 1 else 'are'} not enough for {n} tokens"
             return self._unseen(reason, n, layers, None)
