@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 from patternc.analysis import verdict
 from patternc.analysis.evidence import counted
-from patternc.analysis.numeric import Finding, spelt
+from patternc.analysis.numeric import Finding
+from patternc.analysis.operands import spelt
 from patternc.analysis.question import LAYERS, TOKENS, Question
 from patternc.analysis.search import UNDECIDED, Search, exhaust
 from patternc.analysis.verdict import Verdict
