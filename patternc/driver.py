@@ -173,7 +173,7 @@ def emit(instance: Instance, heads: int | None = None) -> str:
     Raises `InstantiationError` where the pattern does not take that many heads.
     """
     from patternc.codegen.render import render
-    from patternc.lowering.schedule import lower
+    from patternc.lowering.parts import lower
 
     return run("render", render, run("schedule", lower, instance, heads), instance.values)
 
@@ -197,7 +197,7 @@ def tree_text(source: Source) -> str:
 def stage_text(instance: Instance, stage: str, heads: int | None = None) -> str:
     """A stage of the way to the emitted file: ``ir``, ``plan`` or ``flex`` (for FlexAttention)."""
     from patternc.ir.printer import instance_text, plan_text
-    from patternc.lowering.schedule import lower
+    from patternc.lowering.parts import lower
 
     if stage == "ir":
         return instance_text(instance)

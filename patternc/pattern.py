@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ class Pattern:
         self._instance = instance
         self._program = program
         self._source = source
+        self._by_head = instance.depends_on_head
+        self._default_heads = instance.default_heads() if self._by_head else None
         self._modules: dict[int | None, ModuleType] = {}
 
     def __repr__(self) -> str:
@@ -33,7 +36,7 @@ class Pattern:
         return f"Pattern({self.name}{', ' if values else ''}{values})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_instance": self._instance, "_program": self._program, "_source": self._source, "_modules": {}}
+        return {**self.__dict__, "_modules": {}}
 
     @property
     def name(self) -> str:
@@ -63,7 +66,7 @@ class Pattern:
     @property
     def depends_on_head(self) -> bool:
         """Whether heads differ, or their number matters."""
-        return self._instance.depends_on_head
+        return self._by_head
 
     @property
     def heads(self) -> int | None:
@@ -80,19 +83,31 @@ class Pattern:
 
     def module(self, heads: int | None = None) -> ModuleType:
         """The emitted file, imported; ``heads`` matters where the heads differ."""
-        key = (heads or self._instance.default_heads()) if self._instance.depends_on_head else None
+        key = heads if self._by_head else None
         if key not in self._modules:
             from patternc.runtime import loader
 
-            self._modules[key] = loader.load(self.name, self.emit(key))
+            # Both patterns whose heads are alike and calls that leave the number open stand under None.
+            self._modules[key] = loader.load(self.name, self.emit(key or self._default_heads))
         return self._modules[key]
 
     def _module_for(self, q: Any) -> ModuleType:
-        heads = q.shape[1] if hasattr(q, "shape") and len(q.shape) == 4 else None
+        """The module that serves queries, if they are ones; what they lack is for its own check to say."""
+        known = self._by_head and hasattr(q, "shape") and len(q.shape) == 4
+        # An index, because torch.compile may hold sizes as symbols, and which module serves a call is no symbol.
+        heads = operator.index(q.shape[1]) if known else None
+        self._load(heads)
+        return self._modules[heads]
+
+    def _load(self, heads: int | None) -> None:
         try:
-            return self.module(heads)
+            self.module(heads)
         except InstantiationError as error:
             raise ValueError(f"q: {error}; got {heads} query heads") from error
+
+    # What torch.compiler.assume_constant_result does, without importing torch: code that is being compiled runs this
+    # once, and does not trace how files are loaded.
+    _load._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
     def __call__(
         self,
@@ -156,7 +171,7 @@ class Pattern:
     ) -> torch.Tensor:
         """The dense truth: bool (branches, heads, nq, n); query row i sits at position i + n - nq."""
         if heads is None:
-            heads = self._instance.default_heads() if self._instance.depends_on_head else 1
+            heads = self._default_heads or 1
         return self.module(heads).mask(n, heads, nq=nq, cu_seqlens=cu_seqlens, device=device)
 
     def prove(self, claim: str) -> Verdict:

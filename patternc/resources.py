@@ -1,7 +1,8 @@
-"""Finds the grammars and templates: inside an installed package, or beside it in a checkout."""
+"""Finds grammars and templates, inside an installed package or beside it in a checkout, and the package's own text."""
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -13,3 +14,10 @@ def folder(name: str) -> Path:
         if place.is_dir():
             return place
     raise FileNotFoundError(f"patternc is installed without its {name}/; install it again")
+
+
+def classes(module: str) -> dict[str, str]:
+    """The text of each class of a file of this package, such as ``runtime/layer.py``."""
+    text = (_PACKAGE / module).read_text(encoding="utf-8")
+    found = [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
+    return {node.name: ast.get_source_segment(text, node) or "" for node in found}

@@ -26,7 +26,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"runtime"}),
     frozenset({"driver"}),
     frozenset({"pattern", "nn"}),
-    frozenset({"runtime.testing", "runtime.bench", "view"}),
+    frozenset({"runtime.testing", "runtime.bench", "view", "integrations"}),
     frozenset({"cli"}),
 )
 """From the bottom to the top.  A part imports from below it, and the lowest parts from each other too; what a file
@@ -97,7 +97,8 @@ def test_imports_go_downwards(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=module_of)
 def test_torch_is_imported_in_the_runtime_only(path: Path) -> None:
-    if not part(module_of(path)).startswith("runtime"):
+    # Integrations stand beside it: each is imported by those alone who use the library of its name.
+    if not part(module_of(path)).startswith(("runtime", "integrations")):
         everything = tree(path) if module_of(path) not in MAY_ASK_TORCH else ast.Module(_outer(tree(path)), [])
         heavy = {m for m in imports(everything, types=False) if m.split(".")[0] in HEAVY}
         assert not heavy, f"{module_of(path)} imports {heavy}"

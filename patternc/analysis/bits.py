@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from patternc.analysis.intset import INF, IntSet
-from patternc.analysis.lagset import Term
+
+if TYPE_CHECKING:
+    from patternc.analysis.lagset import Term
 
 _ONES = re.compile("1+")
 
@@ -26,6 +29,20 @@ def repeated(block: int, period: int, copies: int) -> int:
         copies >>= 1
         if copies:
             block |= block << length * period
+            length *= 2
+    return result
+
+
+def repeated_down(block: int, period: int, copies: int) -> int:
+    """``copies`` of ``block``, each ``period`` further down; what would fall below 0 is dropped."""
+    result, length, done = 0, 1, 0
+    while copies:
+        if copies & 1:
+            result |= block >> done * period
+            done += length
+        copies >>= 1
+        if copies:
+            block |= block >> length * period
             length *= 2
     return result
 

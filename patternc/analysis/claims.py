@@ -9,6 +9,7 @@ from patternc.analysis.closed_form import Bounds, Cases, Value
 from patternc.analysis.family import INFINITE
 from patternc.ir.expr import (
     COMPARISONS,
+    MIRRORED,
     ONE,
     TRUE,
     ZERO,
@@ -26,9 +27,6 @@ from patternc.ir.program import Chain, Claim, Covers, GapFree, Measure
 
 Lookup = Callable[[str, Expr], Value | None]
 """The value of a measure at an argument; None where no rule gives it."""
-
-
-MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 class NoClosedFormError(ValueError):

@@ -37,6 +37,9 @@ def depth(model: Model, n: int, limit: Bound = INF) -> Bound:
     limit = min(limit, model.limit)
     if n == 1:
         return 0
+    if not model.endless and len(model.distinct) == 1:
+        # The same layer again and again, as often as the limit allows.
+        model = Model(model.layers[:1], True)
     if limit < 1:
         return INF
     causal = not any(sees_future(layer, n) for layer in model.distinct)
@@ -55,6 +58,12 @@ def depth(model: Model, n: int, limit: Bound = INF) -> Bound:
     if n <= LARGE_GRAPH:
         return _on_graph(model, n, limit, causal)
     raise TooLarge(f"tokens see what depends on where they stand, and {n} tokens are too many to follow one by one")
+
+
+def has_formula(model: Model, n: int) -> bool:
+    """Whether the depth at length ``n`` is a matter of arithmetic."""
+    layer = model.layers[0] if len(model.distinct) == 1 else None
+    return layer is not None and by_lag(layer.step(n)) and skips_of(lags_at(layer, n)) is not None
 
 
 def _by_few_tokens(model: Model, n: int, limit: Bound, causal: bool) -> Bound | None:
@@ -279,22 +288,9 @@ def _plus_down(total: int, terms: list[Term], mask: int) -> int:
     for t in terms:
         block = total >> t.start
         for step, copies in ((1, t.width + 1), (t.period, int(t.hops) + 1)):
-            block = _repeated_down(block, step, copies)
+            block = bits.repeated_down(block, step, copies)
         result |= block
     return result & mask
-
-
-def _repeated_down(block: int, period: int, copies: int) -> int:
-    result, length, done = 0, 1, 0
-    while copies:
-        if copies & 1:
-            result |= block >> done * period
-            done += length
-        copies >>= 1
-        if copies:
-            block |= block >> length * period
-            length *= 2
-    return result
 
 
 def _on_graph(model: Model, n: int, limit: Bound, causal: bool) -> Bound:

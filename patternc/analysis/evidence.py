@@ -9,10 +9,11 @@ from patternc.analysis import bits
 from patternc.analysis.depth import GRAPH_LIMIT, lags_at, sees_future
 from patternc.analysis.intset import IntSet, TooLarge, interval
 from patternc.analysis.lagset import terms_of
-from patternc.analysis.receptive_field import Field, field_of
+from patternc.analysis.receptive_field import MAX_BITS, Field, field_of
 from patternc.analysis.rows import composed, targets
 from patternc.analysis.semantics import Layer, Model
 from patternc.analysis.shapes import by_lag
+from patternc.analysis.skip_family import skips_of
 
 MAX_PATH = 4096
 """Paths with more hops are not written out."""
@@ -28,6 +29,10 @@ def lag_path(sets: Sequence[IntSet], lag: int) -> tuple[int, ...] | None:
         return None
     if lag == sum(s.greatest for s in sets):
         return tuple(int(s.greatest) for s in reversed(sets))
+    if len(set(sets)) == 1 and (skips := skips_of(sets[0])) is not None:
+        found = skips.path(lag, len(sets))
+        if found is not None:
+            return found
     if any(s.least < 0 for s in sets) or len(sets) * (lag + 1) > MAX_TRACE:
         return None
     mask, sums = bits.ones(lag + 1), [1]
@@ -85,8 +90,8 @@ def missing_pair(model: Model, n: int, layers: int) -> tuple[int, int] | None:
     causal = not any(sees_future(layer, n) for layer in model.distinct)
     if causal and all(_looks_back(layer, n) for layer in used):
         groups = [(lags_at(layer, n), count) for layer, count in model.groups(layers)]
-        lag = int(min(Field(groups).prefix, n)) + 1
-        return (lag, 0) if lag < n else None
+        lag = _first_missing(Field(groups), n - 1)
+        return (lag, 0) if lag is not None else None
     if n > GRAPH_LIMIT:
         return None
     goal = targets(n, causal)
@@ -95,6 +100,13 @@ def missing_pair(model: Model, n: int, layers: int) -> tuple[int, int] | None:
             missed = whole & ~row
             return q, (missed & -missed).bit_length() - 1
     return None
+
+
+def _first_missing(field: Field, last: int) -> int | None:
+    """The least lag up to ``last`` that is not crossed."""
+    if last <= MAX_BITS and not field.closed_form:
+        return field.first_missing(last)
+    return lag if (lag := int(min(field.prefix, last)) + 1) <= last else None
 
 
 def seen_rows(model: Model, n: int, layers: int, goal: list[int]) -> list[int]:
@@ -150,6 +162,8 @@ def why_lag_is_missing(model: Model, layers: int, lag: int) -> str:
 
 def _neighbours(field: Field, lag: int) -> tuple[int | None, int | None]:
     """The nearest lags below and above that are crossed."""
+    if (found := field.neighbours(lag)) is not None:
+        return found
     try:
         members = field.members_up_to(2 * lag + 4096)
     except TooLarge:

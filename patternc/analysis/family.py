@@ -119,7 +119,7 @@ def part_lags(part: Part, know: Knowledge) -> Lags | None:
     residues = list(dict.fromkeys(a for a in part if isinstance(a, LagMod)))
     if len(bounds) + sum(isinstance(a, LagMod) for a in part) < len(part) or len(residues) > 1:
         return None
-    if residues and N.name in residues[0].period.symbols:
+    if any(N.name in a.member().symbols for a in part):
         return None
     up = _upward(bounds, residues, ZERO, know)
     down = _upward([a.mirrored() for a in bounds], [a.mirrored() for a in residues], ONE, know)

@@ -11,10 +11,15 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from patternc.analysis import bits
 from patternc.analysis.intset import EMPTY, INF, Bound, IntSet, Piece, TooLarge, from_intervals, interval, piecewise
 
 MAX_TERMS = 1 << 15
 """A union of more terms than this is refused: `TooLarge`."""
+FEW_RUNS = 8
+MAX_PERIOD = 1 << 21
+"""Periods up to this are searched for shorter ones that some runs have."""
+MAX_COMPARED = 256
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -130,7 +135,18 @@ def terms_of(lags: IntSet) -> list[Term]:
             found[_stretched(term.canonical(), lags)] = None
             if len(found) > MAX_TERMS:
                 raise TooLarge(f"a set of more than {MAX_TERMS} terms")
-    return list(found)
+    if len(found) > MAX_COMPARED:
+        return list(found)
+    strides = [t for t in found if t.hops]
+    return [t for t in found if t.hops or not any(_has(s, t) for s in strides)]
+
+
+def _has(stride: Term, block: Term) -> bool:
+    """Whether a single block lies within one of the stride's blocks."""
+    hop, ahead = divmod(block.start - stride.start, stride.period)
+    if stride.period < 0:
+        hop, ahead = hop + (ahead < 0), ahead - stride.period if ahead < 0 else 0
+    return 0 <= hop <= stride.hops and ahead + block.width <= stride.width
 
 
 def _piece_terms(piece: Piece) -> Iterator[Term]:
@@ -143,24 +159,60 @@ def _piece_terms(piece: Piece) -> Iterator[Term]:
             if hi == INF:
                 yield Term(0, 1, INF)
         return
-    runs = list(piece.runs)
-    if len(runs) > 1 and runs[0][0] == 0 and runs[-1][1] == p - 1:
-        runs = [*runs[1:-1], (runs[-1][0], p + runs[0][1])]
-    for a, b in runs:
+    runs = _around(list(piece.runs), p)
+    for period, a, b in _grouped(runs, p):
         if isinstance(lo, int) and isinstance(hi, int):
-            yield from _clipped(lo, hi, p, a, b)
+            yield from _clipped(lo, hi, period, a, b)
         elif isinstance(lo, int):
-            first = a + p * -((a - lo) // p)
-            if first - p + b - a >= lo:
-                yield Term(lo, 1, 0, first - p + b - a - lo)
-            yield Term(first, p, INF, b - a)
+            first = a + period * -((a - lo) // period)
+            if first - period + b - a >= lo:
+                yield Term(lo, 1, 0, first - period + b - a - lo)
+            yield Term(first, period, INF, b - a)
         else:
-            last = a + p * ((int(hi) - b) // p) if hi != INF else a
-            if hi != INF and last + p <= hi:
-                yield Term(last + p, 1, 0, int(hi) - last - p)
-            yield Term(last, -p, INF, b - a)
+            last = a + period * ((int(hi) - b) // period) if hi != INF else a
+            if hi != INF and last + period <= hi:
+                yield Term(last + period, 1, 0, int(hi) - last - period)
+            yield Term(last, -period, INF, b - a)
             if hi == INF:
-                yield Term(a, p, INF, b - a)
+                yield Term(a, period, INF, b - a)
+
+
+def _grouped(runs: list[tuple[int, int]], period: int) -> Iterator[tuple[int, int, int]]:
+    """The runs as ``[a, b] + q Z``, each with the shortest period q that it has: ``(q, a, b)``.
+
+    A union of strides of several periods repeats with their common multiple only, in very many runs.
+    """
+    if len(runs) <= FEW_RUNS or period > MAX_PERIOD:
+        yield from ((period, a, b) for a, b in runs)
+        return
+    held = 0
+    for a, b in runs:
+        held |= bits.ones(b - a + 1) << a
+    held = (held | held >> period) & bits.ones(period)
+    missing, left = held ^ bits.ones(period), held
+    for q in _divisors(period):
+        copies = period // q
+        if held.bit_count() < copies:
+            continue
+        whole = bits.ones(q) & ~bits.repeated_down(missing, q, copies)
+        every = bits.repeated(whole, q, copies) if whole else 0
+        if every & left:
+            yield from ((q, a, b) for a, b in _around(list(bits.runs(whole)), q))
+            left &= ~every
+        if not left:
+            return
+
+
+def _around(runs: list[tuple[int, int]], period: int) -> list[tuple[int, int]]:
+    """Runs of residues, the one that goes on from the last residue to the first in one piece."""
+    if len(runs) > 1 and runs[0][0] == 0 and runs[-1][1] == period - 1:
+        return [*runs[1:-1], (runs[-1][0], period + runs[0][1])]
+    return runs
+
+
+def _divisors(number: int) -> list[int]:
+    small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
+    return sorted({*small, *(number // d for d in small)})
 
 
 def _clipped(lo: int, hi: int, p: int, a: int, b: int) -> Iterator[Term]:

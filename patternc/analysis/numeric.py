@@ -20,7 +20,19 @@ from patternc.analysis.decisions import (
 from patternc.analysis.intset import INF, Bound, TooLarge
 from patternc.analysis.receptive_field import Field, field_of
 from patternc.analysis.semantics import ONE_DOCUMENT, Layer, Model, NotByLag, model_of
-from patternc.ir.expr import ARITHMETIC, COMPARISONS, Arith, Expr, ExprError, Int, Sym, bounded, evaluate, show
+from patternc.ir.expr import (
+    ARITHMETIC,
+    COMPARISONS,
+    MIRRORED,
+    Arith,
+    Expr,
+    ExprError,
+    Int,
+    Sym,
+    bounded,
+    evaluate,
+    show,
+)
 from patternc.ir.instantiate import InstantiationError, instantiate, stack_layers
 from patternc.ir.program import (
     Causal,
@@ -54,7 +66,7 @@ class Finding:
     pair: tuple[int, int] | None = None
     query: int | None = None
     documents: tuple[int, ...] | None = None
-    values: tuple[Bound, ...] | None = None
+    values: tuple[Bound | str, ...] | None = None
     path: tuple[int, ...] | None = None
 
 
@@ -172,6 +184,8 @@ class Point:
         undecided: Undecided | TooLarge | NotByLag | None = None
         for left, op, right in zip(chain.operands, chain.ops, chain.operands[1:], strict=False):
             try:
+                if (missed := self._deeper(left, op, right)) is not None:
+                    return missed
                 a, b = self.value(left), self.value(right)
             except (Undecided, TooLarge, NotByLag) as problem:
                 undecided = undecided or problem
@@ -182,6 +196,22 @@ class Point:
             raise undecided
         shown = " ".join(self._valued(o) for o in _alternate(chain))
         return Finding(True, shown)
+
+    def _deeper(self, left: Expr, op: str, right: Expr) -> Finding | None:
+        """The failure of ``depth(n) <= bound`` on a long sequence, where it is shown without the depth itself."""
+        if isinstance(right, Measure) and right.name == "depth":
+            left, op, right = right, MIRRORED[op], left
+        if op not in ("<", "<=", "==") or not isinstance(left, Measure) or left.name != "depth":
+            return None
+        n, bound = self.number(left.argument), self.value(right)
+        layers = bound - 1 if op == "<" else bound
+        if not isinstance(layers, int) or not 0 <= layers < n or n <= depths.GRAPH_LIMIT:
+            return None
+        if depths.has_formula(self.model, n):
+            return None
+        if depths.depth(self.model, n, layers) <= layers:
+            return None
+        return self._unseen(f"{show_claim(left)} is more than {layers}", n, layers, (f"> {layers}", bound))
 
     def _valued(self, part: Expr | str) -> str:
         if isinstance(part, str):
@@ -233,7 +263,7 @@ class Point:
             return Finding(False, reason, n=n, values=values)
         return self._unseen(reason, n, layers, values)
 
-    def _unseen(self, reason: str, n: int, layers: int, values: tuple[Bound, ...] | None) -> Finding:
+    def _unseen(self, reason: str, n: int, layers: int, values: tuple[Bound | str, ...] | None) -> Finding:
         pair = evidence.missing_pair(self.model, n, layers)
         if pair is None:
             return Finding(False, reason, layers, n, values=values)
@@ -362,7 +392,7 @@ def extended(op: str, args: list[Bound]) -> Bound:
     raise ExprError(f"`{op}` with oo has no value")
 
 
-def spelt(value: Bound) -> str:
+def spelt(value: Bound | str) -> str:
     """A number as claims write it."""
     return "oo" if value == INF else "-oo" if value == -INF else str(value)
 

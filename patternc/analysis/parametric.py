@@ -89,6 +89,7 @@ class Question:
 
     def answer(self) -> Verdict:
         """The verdict, for all values at once."""
+        self.know.until = self.started + MAX_SECONDS
         if self.know.contradictory:
             return verdict.proved("nothing satisfies the conditions")
         answer = self._case(Subject(self.heads, self.know), MAX_SPLITS)
@@ -133,6 +134,7 @@ class Question:
         return verdict.unknown(f"{show(goal)} was neither proved nor refuted")
 
     def _measured(self, subject: Subject, name: str, argument: Expr) -> Value | None:
+        subject = subject.at(argument) if name in ("depth", "edges") else subject
         for rule in self.rules:
             measured = rule.measures.get(name)
             value = None if measured is None else measured(subject, argument)

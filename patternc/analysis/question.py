@@ -8,12 +8,11 @@ from functools import cached_property
 
 from patternc.analysis.numeric import Point
 from patternc.analysis.semantics import Model
-from patternc.ir.expr import HEAD_SYMBOLS, Compare, Expr, ExprError, Int, Logic, Sym, evaluate
+from patternc.ir.expr import HEAD_SYMBOLS, MIRRORED, Compare, Expr, ExprError, Int, Logic, Sym, evaluate
 from patternc.ir.instantiate import InstantiationError, parameter_values
 from patternc.ir.program import Chain, Covers, Equal, GapFree, Pattern, Program, Prove, Stack, Subset
 
 LAYERS, TOKENS = "L", "n"
-_MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,13 @@ class Range:
         """Where ``value`` stands in that order."""
         if self.low is not None:
             return value - self.low
-        return next(i for i in range(4 * abs(value) + 4) if self.number(i) == value)
+        if self.high is not None and self.high < 0:
+            return self.high - value
+        if value > 0:
+            return 2 * value - 1
+        # Where positive values have come to an end their places are taken by negative ones.
+        free = self.high is not None and value % 2 and 1 - value > 2 * self.high
+        return -value if free else -2 * value
 
     @property
     def size(self) -> int | None:
@@ -177,7 +182,7 @@ def _bound(condition: Expr) -> tuple[str, int | None, int | None]:
     if isinstance(condition, Compare):
         left, op, right = condition.left, condition.op, condition.right
         if isinstance(left, Int):
-            left, op, right = right, _MIRRORED[op], left
+            left, op, right = right, MIRRORED[op], left
         if isinstance(left, Sym) and isinstance(right, Int):
             value = right.value
             low = {">=": value, ">": value + 1, "==": value}.get(op)

@@ -28,6 +28,8 @@ MAX_BITS = 1 << 27
 MAX_SHIFTED = 1 << 38
 """A sum for which more bits than this would be moved is refused."""
 MAX_STEPS = 4096
+FIRST_BOUND = 1 << 16
+"""A missing lag is first looked for up to this one."""
 FEW_TERMS = 4096
 """So many pairs of terms are tried before bit sets, where the span is large."""
 
@@ -59,7 +61,7 @@ class Field:
         """The largest lag up to which none is missing."""
         if (skips := self._skips) is not None:
             return skips.prefix(self.groups[0][1])
-        if self.reach == INF and (found := self._first_missing(1 << 16)) is not None:
+        if (found := self._nearest_missing()) is not None:
             return found - 1
         if self.reach == INF:
             return _endless_prefix(self.groups)
@@ -80,6 +82,15 @@ class Field:
         if self.reach == INF:
             return endless_sum(self.groups).cut(0, last)
         return bits.from_set(self._sum, 0, last) if isinstance(self._sum, IntSet) else self._sum & bits.ones(last + 1)
+
+    @property
+    def closed_form(self) -> bool:
+        """Whether the prefix is a formula."""
+        return self._skips is not None
+
+    def neighbours(self, lag: int) -> tuple[int, int | None] | None:
+        """The nearest lags below and above a missing one, where a formula says."""
+        return None if self._skips is None else self._skips.neighbours(lag, self.groups[0][1])
 
     @cached_property
     def _skips(self) -> Skips | None:
@@ -103,7 +114,16 @@ class Field:
         """Lags so negative that the other layers cannot make up for them are left out."""
         return [(d & interval(int(d.greatest) - reach, None), c) for d, c in self.groups]
 
-    def _first_missing(self, bound: int) -> int | None:
+    def _nearest_missing(self) -> int | None:
+        """The least missing lag, where it lies near 0 and far below the reach: the rest need not be computed then."""
+        bound = FIRST_BOUND
+        while bound < min(self.reach // 4, BIT_LIMIT):
+            if (found := self.first_missing(bound)) is not None:
+                return found
+            bound *= 16
+        return None
+
+    def first_missing(self, bound: int) -> int | None:
         """The least missing lag, if it is at most ``bound`` and lags are not negative (then cutting is exact)."""
         if any(d.least < 0 for d, _ in self.groups):
             return None

@@ -80,6 +80,33 @@ class Skips:
             low, high = (low, middle) if self.prefix(middle) >= last else (middle + 1, high)
         return low
 
+    def path(self, lag: int, layers: int) -> tuple[int, ...] | None:
+        """Hops, one a layer, that cross ``lag``: the longest ones first; None where there are none (one way only)."""
+        if self.both or not 0 <= lag <= self.reach(layers):
+            return None
+        k, p = self.window, self.period
+        most = lag // p if self.hops * p > k else 0
+        per_layer = max(int(min(self.hops, most)), 1)
+        for used in range(min(-(-most // per_layer), layers), -1, -1):
+            skips = min(most, per_layer * used)
+            rest = lag - skips * p
+            if rest > k * (layers - used):
+                continue
+            whole, left = divmod(skips, per_layer)
+            steps, last = divmod(rest, k) if k else (0, 0)
+            hops = [*[per_layer * p] * whole, *([left * p] if left else []), *[k] * steps, *([last] if last else [])]
+            return (*hops, *[0] * (layers - len(hops)))
+        return None
+
+    def neighbours(self, lag: int, layers: int) -> tuple[int, int | None] | None:
+        """The nearest lags below and above a missing one, where that is plain."""
+        if self.both or self.window >= self.period or not self.hops:
+            return None
+        skips = int(min(lag // self.period, self.hops * layers))
+        used = -(-skips // self.hops) if self.hops != INF else min(skips, 1)
+        above = (skips + 1) * self.period if skips < self.hops * layers else None
+        return skips * self.period + self.window * (layers - int(used)), above
+
     def coverage(self, layers: int) -> Bound:
         """How many lags from 0 up are reached after ``layers`` layers, at least one; not for both directions."""
         k, p, m = self.window, self.period, self.hops

@@ -11,7 +11,7 @@ from patternc.analysis.symbolic.formula import formula
 from patternc.analysis.symbolic.knowledge import Knowledge
 from patternc.ir.expr import HEAD_SYMBOLS, Expr, Int, substitute
 from patternc.ir.program import HeadRange, Pattern
-from patternc.ir.relation import Relation, atoms, substituted, union
+from patternc.ir.relation import N, Relation, atoms, substituted, union
 
 MAX_HEADS = 64
 
@@ -90,9 +90,24 @@ class Subject:
         """The same under more knowledge; what was found out already stays true."""
         result = Subject(self.heads, know)
         result.__dict__.update(
-            {n: v for n, v in self.__dict__.items() if n in ("layer", "parts", "lags", "back", "ahead")}
+            {
+                n: v
+                for n, v in self.__dict__.items()
+                if n in ("_names_length", "layer", "parts", "lags", "back", "ahead")
+            }
         )
         return result
+
+    def at(self, tokens: Expr) -> Subject:
+        """The same at a length: what depends on it is a ring whose period is ``tokens``, for instance."""
+        if not self._names_length:
+            return self
+        heads = tuple(tuple(substituted(branch, {N.name: tokens}) for branch in head) for head in self.heads)
+        return Subject(heads, self.know)
+
+    @cached_property
+    def _names_length(self) -> bool:
+        return any(N.name in atom.member().symbols for head in self.heads for b in head for atom in atoms(b))
 
     @cached_property
     def layer(self) -> Relation:

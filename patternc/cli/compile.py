@@ -30,7 +30,7 @@ from patternc.passes import run
 STAGES = ("ast", "ir", "plan", "flex")
 MASK = "mask"
 MACHINE_CODE = ("ptx", "cubin", "hsaco")
-TARGETS = ("sm_80", "sm_90", "sm_100", "gfx942")
+TARGETS = ("sm_80", "sm_89", "sm_90", "sm_100", "gfx942")
 LENGTH = 1024
 """Tokens of `--emit mask` unless said otherwise."""
 
@@ -158,7 +158,9 @@ def _write(
             place = folder / f"{instance.name}.{kernel.name}.{target}.{form}"
             with _writing(place):
                 place.write_bytes(code if isinstance(code, bytes) else code.encode())
-            told(f"{place}  ({kernel.shared} bytes of shared memory)")
+            told(f"{place}  ({kernel.shared} bytes of shared memory, {kernel.registers} registers)")
+        if kernel.spilled:
+            note(f"{kernel.name}: spills {kernel.spilled} bytes of each thread's registers")
 
 
 def _write_mask(instance: Instance, heads: int | None, folder: Path, n: int, ends: list[int] | None) -> None:

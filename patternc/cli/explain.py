@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -57,12 +58,29 @@ def explain_command(
     _, _, instances = load_patterns(file, pattern, define)
     reports = [run("cost", _cost, one, n, heads, head_dim, dtype) for one in instances]
     if as_json:
-        print(json.dumps([to_json(one, DEVICES[device]) for one in reports], indent=2))
+        caches = [_cache_json(instance, n, one.heads) for instance, one in zip(instances, reports, strict=True)]
+        entries = [to_json(one, DEVICES[device]) | {"cache": c} for one, c in zip(reports, caches, strict=True)]
+        print(json.dumps(entries, indent=2))
         return
+    from rich.console import Console
+
+    from patternc.lowering.slots import cache_report
     from patternc.view.cost import print_cost
 
+    width = Console().width - 1
     for instance, report in zip(instances, reports, strict=True):
         print_cost(instance, report, DEVICES[device])
+        print(fill(cache_report(instance, n, report.heads).line(), width) + "\n")
+
+
+def _cache_json(instance: Instance, n: int, heads: int) -> dict[str, Any]:
+    """What a cache for decoding holds of each query head's keys, and why; or why there can be none."""
+    from patternc.lowering.slots import cache_report
+
+    report = cache_report(instance, n, heads)
+    if report.refused is not None:
+        return {"refused": report.refused}
+    return {"keys": list(report.heads), "of": report.length, "share": report.share, "why": list(report.why)}
 
 
 def _cost(instance: Instance, n: int, heads: int | None, head_dim: int, dtype: str) -> Cost:

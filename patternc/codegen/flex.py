@@ -18,7 +18,7 @@ from patternc.ir.instantiate import Instance
 from patternc.ir.relation import Relation, member
 from patternc.lowering.closed_forms import full
 from patternc.lowering.emptiness import every_pair, sequence_terms, some_pair
-from patternc.lowering.schedule import _merged as merged  # pyright: ignore[reportPrivateUsage]
+from patternc.lowering.heads import merged
 from patternc.lowering.terms import TooManyTermsError
 from patternc.lowering.words import term_words
 

@@ -25,6 +25,10 @@ def tidy(text: str) -> str:
 def _wrapped(line: str, *, quoted: bool) -> list[str]:
     """A long line in pieces: prose between words, code where a bracket is open."""
     indent = line[: len(line) - len(line.lstrip())]
+    if line.lstrip().startswith('"""'):
+        closed = line.endswith('"""')
+        wrapped = textwrap.wrap(line.removesuffix('"""'), WIDTH, subsequent_indent=indent, drop_whitespace=True)
+        return [*wrapped, indent + '"""'] if closed else wrapped
     if quoted:
         return textwrap.wrap(line, WIDTH, initial_indent="", subsequent_indent=indent + "    ")
     if line.lstrip().startswith("#"):

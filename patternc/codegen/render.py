@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
 from patternc import __version__, resources
 from patternc.codegen.layout import tidy
-from patternc.codegen.views import member_views, part_views
+from patternc.codegen.views import fewer_branches, member_views, part_views
 from patternc.ir.plan import Plan
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+
+_OPERATOR = "<operator>"
+"""Stands for the name of the file's operators, which depends on the rest of its text."""
 
 
 @cache
@@ -44,17 +49,20 @@ def render(plan: Plan, values: Mapping[str, int]) -> str:
             by_head=plan.heads is not None,
             branches=len(plan.branches),
             gated=len(plan.branches) > 1,
-            ragged=any(g.branches < len(plan.branches) for g in plan.groups),
+            ragged=fewer_branches(plan),
             fused=any(p.fuses for p in parts),
             others_arguments="".join(f"out_{b}_ptr, " for b in range(len(plan.branches) - 1))
             + "weight_ptr, fused_ptr, ",
             documents=plan.documents,
-            covered=repr(tuple(b.covered for b in plan.branches)),
+            covered=tuple(b.covered for b in plan.branches),
             parts=parts,
             members=members,
+            layer=resources.classes("runtime/layer.py"),
+            operator=_OPERATOR,
             any_gather=any(p.gather for p in parts),
             uses_minimum=any("_minimum(" in e or "_maximum(" in e for m in members for e in m.expressions)
             or any("_minimum(" in s.torch_mask or "_maximum(" in s.torch_mask for p in parts for s in p.segments),
         )
     )
-    return tidy(text)
+    text = tidy(text)
+    return text.replace(_OPERATOR, f"{plan.name[:64]}_{hashlib.sha256(text.encode()).hexdigest()[:12]}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from patternc.codegen.printer import Printer, by_head
 from patternc.ir.expr import TRUE, Expr, Int
 from patternc.ir.plan import Gather, HeadGroup, Part, PerHead, Plan, Segment
-from patternc.lowering.schedule import heads_text
+from patternc.lowering.heads import heads_text
 from patternc.lowering.schedules import BY_KIND
 
 SCALARS = {f".{end}_{side}": f"{end}_{side}" for end in ("first", "last") for side in ("q", "k")}
@@ -74,6 +74,7 @@ class PartView:
     kind: str
     branch: int
     first: bool
+    leaves_delta: bool
     fuses: bool
     """Whether it runs last, for every head, and so adds up the branches of the gate."""
     below_zero: bool
@@ -175,6 +176,7 @@ def _part(plan: Plan, branch: int, part: Part, name: str) -> PartView:
         kind=part.kind,
         branch=branch,
         first=part.first,
+        leaves_delta=part.leaves_delta,
         fuses=len(plan.branches) > 1 and part in plan.branches[-1].parts[-1:] and _runs_always(part),
         below_zero=part.below_zero,
         guarded=part.guarded,
@@ -355,6 +357,14 @@ def _title(part: Part, branch: int, branches: int) -> str:
 def member_views(plan: Plan) -> tuple[MemberView, ...]:
     """The membership of every branch, for each group of heads, as torch expressions."""
     return tuple(MemberView(_group_test(g), _expressions(g), g.branches) for g in plan.groups)
+
+
+def fewer_branches(plan: Plan) -> str | None:
+    """The heads that have fewer branches than the pattern: (first head, end, how many); None where all have as many."""
+    few = [g for g in plan.groups if g.branches < len(plan.branches)]
+    # One group for all heads names none of them; heads that differ in their branches are emitted for a head count.
+    everyone = tuple(range(plan.heads or 0))
+    return repr(tuple((lo, hi, g.branches) for g in few for lo, hi in _runs(g.heads or everyone))) if few else None
 
 
 def _expressions(group: HeadGroup) -> tuple[str, ...]:

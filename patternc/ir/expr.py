@@ -103,6 +103,8 @@ class Logic(Expr):
 TRUE, FALSE = Bool(True), Bool(False)
 ZERO, ONE = Int(0), Int(1)
 NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+"""What an operator becomes where its sides are exchanged."""
 COMPARISONS: dict[str, Callable[[int, int], bool]] = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,

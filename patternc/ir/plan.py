@@ -88,7 +88,9 @@ class Part:
     """The query heads it serves; None is every head, however many."""
     segments: tuple[Segment, ...]
     first: bool
-    """Whether no part of its branch comes before it for its heads; else it folds into what they left."""
+    """Whether no part of its branch comes before it for any of its heads; else it folds into what they left."""
+    leaves_delta: bool
+    """Whether it is the first part of one of its heads, and so computes in the backward what later parts read."""
     guarded: bool = False
     """Whether every tile evaluates its mask, and one without a live pair is skipped."""
     period: Expr | None = None
@@ -105,7 +107,7 @@ class Branch:
 
     parts: tuple[Part, ...]
     covered: bool
-    """Whether every head has a part, so that outputs need no filling beforehand."""
+    """Whether every head has a part that does not fold, so that outputs need no filling beforehand."""
 
 
 @dataclass(frozen=True)

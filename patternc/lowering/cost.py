@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from patternc.ir.instantiate import Instance
 from patternc.ir.plan import Kind, Part, PerHead, Plan
 from patternc.ir.relation import Complement, Relation, intersection, union
+from patternc.lowering.parts import lower
 from patternc.lowering.scan import counted
-from patternc.lowering.schedule import Scheduled, lower, schedule
+from patternc.lowering.schedule import Scheduled, schedule
 from patternc.lowering.terms import number
 from patternc.lowering.visits import visited_tiles
 from patternc.lowering.words import term_words, why

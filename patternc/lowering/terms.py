@@ -220,7 +220,8 @@ def _with(term: Term, atom: Atom) -> Term | None:
                 return term
             joined = ChunkLag(document, Int(size), *clipped)
             rest = replace(term, atoms=tuple(a for a in term.atoms if a not in known))
-            return _checked(_append(rest, joined))
+            nested = _nested(_append(rest, joined))
+            return None if nested is None else _checked(nested)
         case SameDocument(_, same):
             if any(a.same != same for a in term.of(SameDocument)):  # type: ignore[attr-defined]
                 return None
@@ -229,6 +230,44 @@ def _with(term: Term, atom: Atom) -> Term | None:
         case _:
             pass
     return _append(term, atom)
+
+
+def _nested(term: Term) -> Term | None:
+    """``term`` without the chunk distances that those of chunks whose size theirs divides imply; None where two of
+    them contradict each other.
+
+    Of chunks of ``r`` smaller ones each, ``D`` apart, the smaller ones lie between ``r*D - (r - 1)`` and
+    ``r*D + (r - 1)`` apart.
+    """
+    for small in term.of(ChunkLag):
+        for large in term.of(ChunkLag):
+            s, t = number(small.size) or 1, number(large.size) or 1  # type: ignore[attr-defined]
+            if small.document != large.document or s >= t or t % s:
+                continue
+            r = t // s
+            lo, hi, lo_t, hi_t = (number(e) for e in (small.lo, small.hi, large.lo, large.hi))  # type: ignore[attr-defined]
+            least = None if lo_t is None else r * lo_t - (r - 1)
+            most = None if hi_t is None else r * hi_t + (r - 1)
+            if (least is not None and hi is not None and hi < least) or (
+                most is not None and lo is not None and lo > most
+            ):
+                return None
+            lo = None if lo is not None and least is not None and lo <= least else lo
+            hi = None if hi is not None and most is not None and hi >= most else hi
+            lo_t = None if lo_t is not None and lo is not None and lo_t <= -(-(lo - (r - 1)) // r) else lo_t
+            hi_t = None if hi_t is not None and hi is not None and hi_t >= (hi + (r - 1)) // r else hi_t
+            slim = {small: _chunks(small, lo, hi), large: _chunks(large, lo_t, hi_t)}
+            if any(atom != new for atom, new in slim.items()):
+                kept = (slim.get(a, a) for a in term.atoms)  # type: ignore[call-overload]
+                return _nested(replace(term, atoms=tuple(a for a in kept if a is not None)))
+    return term
+
+
+def _chunks(like: Atom, lo: int | None, hi: int | None) -> ChunkLag | None:
+    """Chunks of the size of ``like`` at these distances; None where every distance will do."""
+    assert isinstance(like, ChunkLag)
+    ends = [None if e is None else Int(e) for e in (lo, hi)]
+    return None if ends == [None, None] else ChunkLag(like.document, like.size, *ends)
 
 
 def _append(term: Term, atom: Atom) -> Term:

@@ -74,5 +74,11 @@ def _congruence(name: str, period: Expr, phase: Expr, width: Expr) -> str:
 
 
 def why(scheduled: Scheduled) -> str:
-    """Why a part has the schedule it has, in a sentence."""
-    return BY_KIND[scheduled.kind].why(scheduled)
+    """Why a part has the schedule it has, and how pairs that other parts hold, too, count once; in a sentence."""
+    return BY_KIND[scheduled.kind].why(scheduled) + _overlap(scheduled)
+
+
+def _overlap(scheduled: Scheduled) -> str:
+    if scheduled.but:
+        return "; pairs that other parts hold, too, are taken out by the mask"
+    return "; pairs that an earlier term holds, too, are taken out of its bounds" if scheduled.cut else ""

@@ -134,18 +134,19 @@ def counted(module: Any) -> Generator[Counter[str]]:
 
 @contextlib.contextmanager
 def poisoned() -> Generator[None]:
-    """Fills what `torch.empty` and `torch.empty_like` give with NaN, so that an element nobody writes shows."""
-    plain, like = torch.empty, torch.empty_like
+    """Fills fresh memory with NaN (`torch.empty` and its like), so that an element nobody writes shows."""
+    plain, like, strided = torch.empty, torch.empty_like, torch.empty_strided
 
     def poison(x: torch.Tensor) -> torch.Tensor:
         return x.fill_(float("nan")) if x.is_floating_point() else x
 
     torch.empty = lambda *a, **k: poison(plain(*a, **k))
     torch.empty_like = lambda *a, **k: poison(like(*a, **k))
+    torch.empty_strided = lambda *a, **k: poison(strided(*a, **k))
     try:
         yield
     finally:
-        torch.empty, torch.empty_like = plain, like
+        torch.empty, torch.empty_like, torch.empty_strided = plain, like, strided
 
 
 def tensors(case: Case, heads: int, branches: int, device: str) -> tuple[list[torch.Tensor], torch.Tensor]:
@@ -347,6 +348,17 @@ def cases(load: Callable[[dict[str, int]], Pattern], parameters: dict[str, int],
         )
 
     return one()
+
+
+def run_one(load: Callable[[dict[str, int]], Pattern], case: Case, device: str) -> Report:
+    """Runs one case."""
+    report = Report(1, Counter(), 0.0)
+    try:
+        margins = run_case(load(dict(case.values)), case, device, report.launches)
+        report.worst = max(margins.values())
+    except Exception as error:
+        report.failure, report.failing = f"{type(error).__name__}: {error}", case
+    return report
 
 
 def run_many(

@@ -9,7 +9,7 @@ from patternc.ir.instantiate import Instance
 from patternc.ir.program import HeadRange
 from patternc.ir.relation import Relation
 from patternc.lowering.emptiness import sequence_terms
-from patternc.lowering.schedule import heads_text
+from patternc.lowering.heads import heads_text
 from patternc.lowering.terms import TooManyTermsError
 from patternc.lowering.words import term_words
 from patternc.source import Source

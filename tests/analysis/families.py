@@ -189,6 +189,11 @@ FAMILIES = (
         branches=lambda l, r: (lambda q, j, n: (q - j) % n <= l or (j - q) % n <= r,),  # noqa: E741
     ),
     Family(
+        "pattern turned_ring_(l = 2, r = 1) { attend mirror(ring(l, r)) }",
+        {"l": range(7), "r": range(7)},
+        branches=lambda l, r: (lambda q, j, n: (j - q) % n <= l or (q - j) % n <= r,),  # noqa: E741
+    ),
+    Family(
         "causal pattern chunk_ends_(p = 4, c = 1) { require c <= p; attend chunk(p) | columns(p, p - c, c) }",
         {"p": range(1, 10), "c": range(1, 10)},
         branches=lambda p, c: (lambda q, j, n: j <= q and (q // p == j // p or (j - p + c) % p < c),),
@@ -229,6 +234,7 @@ def crossed(family: Family, lags: frozenset[int], layers: int) -> dict[str, floa
 
 def closed(subject: Subject, name: str, argument: int) -> float | tuple[float, float] | None:
     """The closed form's number, the numbers that enclose it, or None where no rule gives one."""
+    subject = subject.at(Int(argument)) if name in ("depth", "edges") else subject
     for rule in RULES:
         measured = rule.measures.get(name)
         value = None if measured is None else measured(subject, Int(argument))

@@ -9,7 +9,7 @@ import pytest
 from patternc.analysis import bits, lagset
 from patternc.analysis.endless import common_period, endless_sum
 from patternc.analysis.intset import ALL, EMPTY, INF, IntSet, TooLarge, congruent, interval
-from patternc.analysis.lagset import Term
+from patternc.analysis.lagset import Term, terms_of, union_of
 
 LOW, HIGH = -60, 60
 RANGE = range(LOW, HIGH + 1)
@@ -127,3 +127,13 @@ def test_large_numbers() -> None:
     assert lagset.sum_of(far, interval(0, 3)).count(0, INF) == 2**22
     with pytest.raises(TooLarge):
         _ = congruent(2**40, 0) | congruent(2**40 - 1, 0)
+
+
+def test_strides_of_several_periods_are_few_terms() -> None:
+    """Their union repeats with the common multiple only, in thousands of runs."""
+    strides = [Term(0, 1, 0, 16), Term(0, 1000, INF), Term(0, 777, INF), Term(5, -13, INF, 2), Term(0, 4099, 3)]
+    for few in (strides[:3], strides[3:], [*strides[:3], strides[4]]):
+        held = union_of(few)
+        found = terms_of(held)
+        assert len(found) <= 16
+        assert union_of(found).equals(held)

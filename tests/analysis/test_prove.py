@@ -10,6 +10,7 @@ import pytest
 from patternc import driver
 from patternc.analysis import search
 from patternc.analysis.prove import prove, prove_all
+from patternc.analysis.question import Range
 from patternc.ir.instantiate import InstantiationError
 from tests.analysis.models import program_of, verdict_of
 from tests.oracle import graph
@@ -239,6 +240,21 @@ def test_growth_of_an_irregular_pattern_is_linear_in_the_end(measure: str, lengt
         assert not verdict_of(text, wrong, budget=0.2).proved, (text, wrong)
 
 
+@pytest.mark.parametrize(
+    ("claim", "outcome"),
+    [
+        ("turned: depth(n) <= 4", "refuted"),
+        ("turned: edges(n) <= 5 * n", "proved"),
+        ("turned: edges(5) >= prefix(9)", "unknown"),
+        ("short: depth(n) <= n", "proved"),
+        ("short: reach(L) >= 0", "unknown"),
+    ],
+)
+def test_where_the_length_decides_a_claim_still_gets_a_verdict(claim: str, outcome: str) -> None:
+    text = "pattern turned { attend mirror(ring(2, 2)) } causal pattern short { attend where(d <= n - 1) }"
+    assert verdict_of(text, claim).outcome == outcome
+
+
 def test_all_claims_of_a_file() -> None:
     program = program_of(PI + "prove pi: causal\nprove lm: covers(60)\nprove lm: covers(61000)\n")
     assert [v.outcome for _, v in prove_all(program)] == ["proved", "proved", "refuted"]
@@ -263,3 +279,36 @@ def test_every_claim_about_small_numbers() -> None:
             for claimed in (value - 1, value, value + 1):
                 item = driver.parse_claim(f"a(k = {k}, p = {p}): {name}({layers}) == {claimed}", program)
                 assert prove(program, item).proved == (claimed == value)
+
+
+SEVERAL_PERIODS = "causal pattern a { attend window(16) | stride(1000) | stride(777) | stride(4099, 3) }"
+BOTH_WAYS = "pattern a { attend window(9, 9) | stride(99, 1) | mirror(stride(99, 1)) }"
+FAR_APART = "causal pattern a { attend window(1) | stride(40009, 1) | stride(30011, 1) | stride(20101, 1) }"
+
+
+@pytest.mark.parametrize(
+    ("text", "claim", "outcome"),
+    [
+        (SEVERAL_PERIODS, "a: covers(1048576, layers = 64)", "proved"),
+        (SEVERAL_PERIODS, "a: depth(1048576) <= 9", "refuted"),
+        (FAR_APART, "a: depth(1048576) <= 64", "refuted"),
+        (FAR_APART, "a: prefix(64) == 64", "proved"),
+        (
+            "pattern a { attend window(9, 9) | stride(99, 1) | mirror(stride(99, 1)) }",
+            "s: depth(1048576) == oo",
+            "proved",
+        ),
+    ],
+)
+def test_irregular_patterns_at_a_million_tokens(text: str, claim: str, outcome: str) -> None:
+    assert verdict_of(f"{text} stack s {{ layers 64: a }}", claim).outcome == outcome
+
+
+def test_places_in_the_order_of_the_search() -> None:
+    for low, high in product((None, -3, 0, 2), (None, -5, -1, 0, 1, 2, 5)):
+        bounds = Range(low, high)
+        for place in range(40):
+            value = bounds.number(place)
+            assert bounds.number(bounds.offset(value)) == value
+            assert bounds.offset(value) <= place
+    assert Range(None, None).offset(-(2**60)) == 2**61

@@ -84,6 +84,23 @@ def shifted(name: str, by: int) -> Callable[..., Bound]:
     return perturbed
 
 
+def test_paths_and_the_lags_beside_a_hole() -> None:
+    """A path for every lag that is crossed and for no other; and what lies nearest to one that is not."""
+    for k, p, hops, layers in product(range(6), range(1, 9), (0, 1, 2, 3), (1, 2, 4)):
+        lags = {*range(k + 1), *range(0, hops * p + 1, p)}
+        crossed = graph.lags_after([lags] * layers)
+        skips = Skips(k, p, hops)
+        for lag in range(max(crossed) + 2):
+            path = skips.path(lag, layers)
+            assert (path is not None) == (lag in crossed), (skips, layers, lag)
+            if path is not None:
+                assert (len(path), sum(path)) == (layers, lag)
+                assert lags.issuperset(path)
+            elif (beside := skips.neighbours(lag, layers)) is not None:
+                below, above = (x for x in crossed if x < lag), (x for x in crossed if x > lag)
+                assert beside == (max(below), min(above, default=None)), (skips, layers, lag)
+
+
 @pytest.mark.parametrize("name", ["prefix", "coverage", "_prefix_of_both"])
 @pytest.mark.parametrize("by", [-1, 1])
 def test_a_closed_form_that_is_off_by_one_is_noticed(name: str, by: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,7 @@ def test_stages_are_printed(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (["--emit", "rust", "-o", "out"], "--emit rust: expected some of ast, ir, plan"),
-        (["--target", "sm_12", "-o", "out"], "--target sm_12: expected one of sm_80, sm_90, sm_100, gfx942"),
+        (["--target", "sm_12", "-o", "out"], "--target sm_12: expected one of sm_80, sm_89, sm_90, sm_100, gfx942"),
         (["--emit", "ptx", "-o", "out"], "--emit ptx needs --target"),
         (["--target", "gfx942", "--emit", "ptx", "-o", "out"], "--emit ptx: gfx942 has hsaco"),
         ([], "nothing to do"),

@@ -114,3 +114,24 @@ def test_too_long_for_a_condition(capsys: pytest.CaptureFixture[str], tmp_path: 
     code, _, err = run(capsys, str(path), "--n", "1000000")
     assert code == 2
     assert "up to n = 65536" in err
+
+
+def test_the_cache_for_decoding_is_said_or_why_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, str(EXAMPLES / "streaming_llm.pat"))
+    assert code == 0
+    assert (
+        "Cache for decoding: 1,024 of 16,384 keys a head (keys 0 to 3, to the end; every key, up to 1019 tokens back)."
+        in " ".join(out.split())
+    )
+    assert all(len(line) <= 80 for line in out.splitlines())
+    fixed = report(
+        capsys, str(EXAMPLES / "sparse_transformer.pat"), "--pattern", "strided", "--n", "1024", "--heads", "2"
+    )
+    assert fixed[0]["cache"] == {
+        "keys": [129, 897],
+        "of": 1024,
+        "share": (129 + 897) / 2048,
+        "why": ["every key, up to 128 tokens back", "every key, up to 896 tokens back"],
+    }
+    ring = report(capsys, str(EXAMPLES / "ring_local.pat"), "--n", "1024")
+    assert "depends on the length n of the sequence" in ring[0]["cache"]["refused"]

@@ -21,6 +21,8 @@ from tests.fuzz.programs import LENGTH, Sample, sample
 from tests.interpreter import prepare
 
 Check = Callable[[Sample], object]
+MOST_FAILURES = 10
+"""A check ends after so many."""
 
 CHECKS: dict[str, tuple[int, int, Check]] = {
     "text": (1, 16, check_text),
@@ -67,6 +69,10 @@ def run(name: str, programs: int, seed: int) -> int:
         data = shrunk(data, tokens, check, seconds=60)
         print(f"\n{name}: program {i} of seed {seed} fails: {failure(data, tokens, check)}")
         print(f"{sample(data, tokens)}\n  --check {name} --data {data.rstrip(bytes(1)).hex()}")
+        if failed == MOST_FAILURES:
+            print(f"{name}: {MOST_FAILURES} failures, that is enough")
+            programs = i + 1
+            break
     print(f"{name}: {programs} programs, {failed} failures, {time.monotonic() - begun:.0f} s", flush=True)
     return failed
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+import patternc
 from tests.kernels.schedules import HEADS, pattern
 
 N, D = 40, 16
@@ -77,3 +78,51 @@ def test_gradient_of(loss: str) -> None:
 
 def LOSSES_DOUBLE(loss: str) -> Callable[[torch.Tensor], torch.Tensor]:  # noqa: N802
     return lambda x: LOSSES[loss](x.float()).double()
+
+
+ROWS, APART = 33, 2**25
+
+
+def far_apart(x: torch.Tensor) -> torch.Tensor:
+    """``x`` with its rows so far apart that the last one lies more than 2^31 elements behind the first.
+
+    Of the memory between them nothing is touched, and so nothing used.
+    """
+    store = torch.empty(2**31 + 2**22, dtype=x.dtype)
+    return store.as_strided(x.shape, (2**20, 2**30 + 2**20, APART, 1)).copy_(x)
+
+
+@pytest.mark.parametrize("name", ["band", "residue", "columns", "blocks", "sink"])
+def test_more_than_2_to_the_31_elements(name: str) -> None:
+    generator = torch.Generator().manual_seed(3)
+    plain = [torch.randn((1, HEADS, ROWS, D), generator=generator).half() for _ in range(4)]
+    far = [far_apart(x) for x in plain]
+    assert (ROWS - 1) * far[0].stride(2) + far[0].stride(1) > 2**31
+
+    def run(*inputs: torch.Tensor) -> list[torch.Tensor]:
+        leaves = [x.detach().requires_grad_() for x in inputs[:3]]
+        out = pattern(name)(*leaves)
+        return [out.detach(), *torch.autograd.grad(out, leaves, inputs[3])]
+
+    for mine, other in zip(run(*far), run(*plain), strict=True):
+        assert torch.equal(mine, other)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("text", ["window(8)", "stride(1024, 8)", "sink(2) | window(3)"])
+def test_more_than_2_to_the_31_elements_on_a_gpu(text: str) -> None:
+    """Tensors of 2^31 elements and some: the last tokens' results are those of a short call over them."""
+    n, near = 2**25 + 17, 20000
+    layer = patternc.loads(f"causal pattern long {{ attend {text} }}")
+    inputs = [torch.randn((1, 1, n, 64), device="cuda", dtype=torch.bfloat16, requires_grad=True) for _ in range(3)]
+    gradient = torch.randn((1, 1, n, 64), device="cuda", dtype=torch.bfloat16)
+    out = layer(*inputs)
+    mine = [out.detach(), *torch.autograd.grad(out, inputs, gradient)]
+    # Strides keep their phase where the short call begins a multiple of the period before the end, and sinks are
+    # what the long one's first tokens are.
+    start = (n - near) // 1024 * 1024
+    short = [torch.cat([x.detach()[:, :, :2], x.detach()[:, :, start + 2 :]], 2).requires_grad_() for x in inputs]
+    again = layer(*short)
+    other = [again.detach(), *torch.autograd.grad(again, short, gradient[:, :, start:])]
+    for a, b in zip(mine, other, strict=True):
+        torch.testing.assert_close(a[:, :, -4096:].float(), b[:, :, -4096:].float(), rtol=2e-2, atol=2e-2)

@@ -6,22 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from patternc.frontend.printer import print_file
-from patternc.ir.expr import Expr, Int, evaluate, rebuild
+from patternc.ir.expr import Expr, evaluate
 from patternc.ir.instantiate import Instance
-from patternc.ir.plan import DOCUMENT_OF, PerHead
+from patternc.ir.plan import DOCUMENT_OF
 from tests.fuzz.checks import pattern_of
 from tests.fuzz.programs import Sample
 
 
 def instance_of(sample: Sample) -> Instance:
     return pattern_of(sample.drawn)._instance
-
-
-def at_head(expr: Expr, h: int) -> Expr:
-    """``expr`` with the constants of head ``h``."""
-    if isinstance(expr, PerHead):
-        return Int(expr.values[h])
-    return rebuild(expr, tuple(at_head(c, h) for c in expr.children())) if expr.children() else expr
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
+import pytest
 from hypothesis import Phase, given, settings
 
-from patternc.lowering.terms import TooManyTermsError, disjoint, masked, meet, subtract, terms
+from patternc.ir.expr import Int, evaluate
+from patternc.ir.relation import ChunkLag
+from patternc.lowering.terms import Term, TooManyTermsError, disjoint, masked, meet, subtract, terms
 from tests.fuzz.programs import Sample, samples
 from tests.lowering.brute import Sequence, instance_of
 from tests.oracle import section1
@@ -49,3 +54,29 @@ def test_meet_and_subtract(one: Sample, other: Sample) -> None:
             rest = [here.live(t.member) for t in subtract(a, b)]
             assert set().union(*rest) == pairs_a - pairs_b
             assert sum(map(len, rest)) == len(pairs_a - pairs_b)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_nested_chunks(seed: int) -> None:
+    """Chunk distances of sizes that divide each other: what one implies of the other is left out, and no pair lost."""
+    draw = random.Random(seed)
+    left, right = (
+        ChunkLag(size=Int(draw.choice((2, 4, 8, 3, 12))), lo=_bound(draw), hi=_bound(draw)) for _ in range(2)
+    )
+    joined = meet(Term(), Term(atoms=(left, right)))
+    held = [] if joined is None else joined.parts()
+    for q in range(-9, 30):
+        for k in range(30):
+            values = {".q": q, ".k": k}
+            expected = all(evaluate(a.member(), values) for a in (left, right))
+            assert (joined is not None and all(evaluate(a.member(), values) for a in held)) == expected
+
+
+def _bound(draw: random.Random) -> Int | None:
+    return draw.choice((None, *(Int(i) for i in range(-3, 4))))
+
+
+def test_chunks_that_larger_ones_imply_are_left_out() -> None:
+    far, near = ChunkLag(size=Int(8), hi=Int(-1)), ChunkLag(size=Int(4), hi=Int(-1))
+    assert meet(Term(atoms=(near,)), Term(atoms=(far,))) == Term(atoms=(far,))
+    assert meet(Term(atoms=(ChunkLag(size=Int(4), lo=Int(1)),)), Term(atoms=(far,))) is None

@@ -85,3 +85,12 @@ def test_hostile_names_reach_the_emitted_file_only_as_names() -> None:
     assert "os.system" not in emitted
     assert 'NAME = "__import__"' in emitted
     compile(emitted, "emitted", "exec")
+
+
+def test_missing_branches_take_no_weight_where_no_head_has_them() -> None:
+    text = "causal pattern p { attend heads { 0..2 : full  else : gate(window(1), sink(1), none) } }"
+    pattern = patternc.loads(text)
+    q, k, v = torch.randn(1, 2, 7, 16), torch.randn(1, 2, 7, 16), torch.randn(1, 2, 7, 16)
+    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+    for function in (pattern, pattern.reference):
+        torch.testing.assert_close(function(q, k, v, torch.randn(1, 2, 7, 3)), expected, rtol=1e-4, atol=1e-5)

@@ -28,6 +28,7 @@ from patternc.ir.program import Program, Prove
 
 RULES: tuple[Rule, ...] = (
     reach.RULE,
+    ring.RULE,
     window.RULE,
     skips.RULE,
     endless.RULE,
@@ -39,7 +40,6 @@ RULES: tuple[Rule, ...] = (
     sinks.RULE,
     chunks.RULE,
     columns.RULE,
-    ring.RULE,
 )
 
 

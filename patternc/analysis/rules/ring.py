@@ -7,16 +7,19 @@ from patternc.analysis.family import INFINITE
 from patternc.analysis.subject import Subject
 from patternc.analysis.symbolic.formula import formula
 from patternc.ir.expr import ZERO, Expr, compare
-from patternc.ir.relation import LagMod, N
+from patternc.ir.relation import LagMod
 
 
-def _width(subject: Subject) -> Expr | None:
-    """How many other tokens a query sees; None where the pattern is no ring."""
+def _width(subject: Subject, tokens: Expr) -> Expr | None:
+    """How many other tokens a query of ``tokens >= 1`` sees; None where the pattern is no ring."""
     if subject.parts is None or len(subject.parts) != 1 or len(subject.parts[0]) != 1:
         return None
     ring = subject.parts[0][0]
-    if not isinstance(ring, LagMod) or ring.document or ring.period != N:
+    if not isinstance(ring, LagMod) or ring.document or ring.period != tokens:
         return None
+    # A ring that was mirrored starts where n tells.
+    if subject.ask("n <= w", n=tokens, w=ring.width):
+        return formula("n - 1", n=tokens)
     inside = compare("<=", ring.phase, ZERO), compare(">", formula("f + w", f=ring.phase, w=ring.width), ZERO)
     if not all(subject.know.proves(condition) for condition in inside):
         return None
@@ -24,7 +27,7 @@ def _width(subject: Subject) -> Expr | None:
 
 
 def _depth(subject: Subject, tokens: Expr) -> Expr | None:
-    width = _width(subject)
+    width = _width(subject, tokens)
     if width is None:
         return None
     if not subject.ask("n >= 2", n=tokens):
@@ -35,8 +38,10 @@ def _depth(subject: Subject, tokens: Expr) -> Expr | None:
 
 
 def _edges(subject: Subject, tokens: Expr) -> Expr | None:
-    width = _width(subject)
-    if width is None or len(subject.heads) != 1 or len(subject.heads[0]) != 1 or not subject.ask("n >= 1", n=tokens):
+    if len(subject.heads) != 1 or len(subject.heads[0]) != 1 or not subject.ask("n >= 1", n=tokens):
+        return None
+    width = _width(subject, tokens)
+    if width is None:
         return None
     return formula("n*min(n, w + 1)", n=tokens, w=width)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cached_property, reduce
+from math import inf
 
 from patternc.analysis.symbolic.lowering import Context, Sample, SplitError, UnsupportedError
 from patternc.analysis.symbolic.polynomial import Poly
@@ -38,13 +39,15 @@ class Knowledge:
         self.first = self.assumptions
         """What was assumed before any case distinction."""
         self.samples = samples(self.assumptions, self.order) if known is None else list(known)
+        self.until = inf
+        """When to give up, on the monotonic clock."""
         self._answers: dict[tuple[Expr, bool], bool] = {}
 
     def given(self, condition: Expr) -> Knowledge:
         """The same with one more condition."""
         holds = predicate(condition)
         result = Knowledge((*self.assumptions, condition), self.order, (s for s in self.samples if holds(s)))
-        result.first = self.first
+        result.first, result.until = self.first, self.until
         return result
 
     @property
@@ -84,7 +87,9 @@ class Knowledge:
         if isinstance(answer, dict):
             self.samples.append(answer)
             return False
-        return answer is True or self._prover.proves(condition, THOROUGH if thorough else QUICK)
+        return answer is True or self._prover.proves(
+            condition, THOROUGH if thorough else QUICK, self.until
+        )
 
     def ask(self, condition: Expr) -> bool:
         """Whether ``condition`` holds; `UndeterminedError` where that depends or is not found."""

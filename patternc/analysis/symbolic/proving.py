@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from math import inf
 from time import monotonic
 
 from patternc.analysis.symbolic.lowering import Context, Sample, SplitError, UnsupportedError
@@ -34,9 +35,12 @@ class Prover:
         self._cases: dict[tuple[tuple[Compare, ...], tuple[Poly, ...]], Context | SplitError] = {}
         self._left, self._degree, self._until = 0, DEGREE, 0.0
 
-    def proves(self, goal: Expr, degree: int = DEGREE) -> bool:
-        """Whether ``goal`` is found to follow for all integers, by products of at most ``degree`` facts."""
-        self._left, self._degree, self._until = MAX_CASES, degree, monotonic() + MAX_SECONDS
+    def proves(self, goal: Expr, degree: int = DEGREE, until: float = inf) -> bool:
+        """Whether ``goal`` is found to follow for all integers, by products of at most ``degree`` facts.
+
+        What is not found by the time ``until`` (on the monotonic clock) is given up.
+        """
+        self._left, self._degree, self._until = MAX_CASES, degree, min(monotonic() + MAX_SECONDS, until)
         try:
             return all(self._goal(case, goal) for case in _alternatives(self.assumptions))
         except UnsupportedError:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from patternc.ir.relation import Atom, ChunkLag, KeyRange, Lag, QueryRange, SameDocument
-from patternc.lowering.terms import Term
+from patternc.ir.expr import Expr
+from patternc.ir.plan import PerHead
+from patternc.ir.relation import Atom, ChunkLag, KeyMod, KeyRange, Lag, LagMod, QueryMod, QueryRange, SameDocument
+from patternc.lowering.terms import Term, number
 
 MAX_PERIOD = 2**22
 """Classes and columns further apart than this are masked blocks: the last row of a tile, that many periods behind its
@@ -14,14 +16,44 @@ first, must be a number of 32 bits."""
 
 
 @dataclass(frozen=True)
+class Piece:
+    """What becomes one segment: a term, or all that masked blocks hold."""
+
+    terms: tuple[Term, ...]
+    granted: Atom | None = None
+    """The atom that the tiling itself grants."""
+    but: tuple[Term, ...] = ()
+    """What blocks leave to other parts."""
+
+    def kept(self) -> tuple[Atom, ...]:
+        """What a pair's mask has to ask of a term: neither what the tiling grants nor what whole classes share."""
+        asked = tuple(a for a in self.terms[0].parts() if a != self.granted)
+        return tuple(a for a in asked if a not in self.of_classes())
+
+    def of_classes(self) -> tuple[Atom, ...]:
+        """What holds for all or none of a residue class."""
+        if not isinstance(self.granted, LagMod):
+            return ()
+        return tuple(a for a in self.terms[0].parts() if _holds_for_classes(a, self.granted.period))
+
+
+@dataclass(frozen=True)
 class Scheduled:
-    """The terms of one part, before heads are merged.  ``but`` is what blocks leave to other parts."""
+    """One schedule of one head's softmax, with the pieces that it computes."""
 
     kind: str
     terms: tuple[Term, ...]
     granted: tuple[Atom | None, ...]
     """For each term the atom that the tiling itself grants."""
     but: tuple[Term, ...] = ()
+    """What blocks leave to other parts, and their masks take out."""
+    cut: bool = False
+    """Whether pairs that an earlier term holds, too, were taken out of the terms themselves."""
+
+    def pieces(self) -> tuple[Piece, ...]:
+        if self.kind == "blocks":
+            return (Piece(self.terms, None, self.but),)
+        return tuple(Piece((term,), granted) for term, granted in zip(self.terms, self.granted, strict=True))
 
 
 def _nothing(term: Term) -> Atom | None:
@@ -59,3 +91,19 @@ def bounded(atoms: tuple[Atom, ...]) -> bool:
     """Whether the closed forms of `closed_forms` say all that the atoms say."""
     kinds = Lag | KeyRange | QueryRange | ChunkLag
     return all((isinstance(a, SameDocument) and a.same) or (isinstance(a, kinds) and not a.document) for a in atoms)
+
+
+def _holds_for_classes(atom: Atom, period: Expr) -> bool:
+    """Whether a congruence of queries or keys holds for all or none of a residue class."""
+    if not isinstance(atom, QueryMod | KeyMod) or atom.document:
+        return False
+    pairs = zip(_by_head(period, atom.period), _by_head(atom.period, period), strict=True)
+    return all(p % q == 0 for p, q in pairs)
+
+
+def _by_head(expr: Expr, like: Expr) -> tuple[int, ...]:
+    """The numbers of a constant, as many as it or ``like`` has."""
+    if isinstance(expr, PerHead):
+        return expr.values
+    value = number(expr)
+    return (1 if value is None else value,) * (len(like.values) if isinstance(like, PerHead) else 1)

@@ -1,0 +1,76 @@
+"""No configuration that a launch can choose spills registers or takes more shared memory than there is."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.kernels.schedules import PATTERNS, pattern
+from tests.runtime.ahead import TARGETS, Config, Found, configurations, found
+
+TIGHTEST = [
+    Config("band", 0, "backward_kv", "sm_90", descriptors=True),
+    Config("residue", 0, "backward_kv", "sm_90"),
+    Config("band", 0, "backward_kv", "sm_90", head_dim=256, descriptors=True),
+    Config("band", 0, "backward_q", "sm_90", head_dim=256, dtype="float32"),
+    Config("band", 0, "forward", "sm_89"),
+    Config("band", 0, "forward", "gfx942"),
+]
+"""Each of them did not fit, or spilled, with the tile sizes of its neighbours."""
+DRAWN = 4
+"""Others that the ordinary run compiles, 2 to 5 seconds each."""
+
+
+def bad(config: Config, result: Found) -> list[str]:
+    said: list[str] = []
+    if result.spilled:
+        said.append(f"{config}: spills {result.spilled} bytes")
+    if not result.shared <= result.bound:
+        said.append(f"{config}: takes {result.shared} bytes of shared memory, where the bound says {result.bound}")
+    if result.shared > result.limit:
+        said.append(f"{config}: takes {result.shared} bytes of shared memory, of {result.limit}")
+    return said
+
+
+def check(configs: list[Config]) -> None:
+    wrong = [text for pair in zip(configs, found(configs), strict=True) for text in bad(*pair)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_tightest_and_some_others_fit_without_spills() -> None:
+    everything = [
+        c for target in TARGETS for name in ("band", "residue", "columns") for c in configurations(target, name)
+    ]
+    check(TIGHTEST + random.Random(5).sample(everything, DRAWN))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PATTERNS)
+@pytest.mark.parametrize("target", TARGETS)
+def test_all_of_them_fit_without_spills(target: str, name: str) -> None:
+    check(list(configurations(target, name)))
+
+
+def test_a_spill_and_an_excess_are_seen() -> None:
+    config = TIGHTEST[0]
+    assert bad(config, Found(100, 200, 300, 255, 0)) == []
+    assert "spills 8 bytes" in bad(config, Found(100, 200, 300, 255, 8))[0]
+    assert "where the bound says 200" in bad(config, Found(201, 200, 300, 255, 0))[0]
+    assert "of 150" in bad(config, Found(160, 200, 150, 255, 0))[0]
+
+
+@pytest.mark.parametrize("kib", [48, 64, 99, 163, 227])
+def test_tiles_fit_a_device_with_little_shared_memory(kib: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    module = pattern("band").module(2)
+    monkeypatch.setattr(module, "INTERPRETED", False)
+    chip = module.Chip(kib * 1024, False)
+    for kind in ("forward", "backward_q", "backward_kv"):
+        for dtype in (torch.bfloat16, torch.float32):
+            for head_dim in (16, 64, 80, 128, 256):
+                tile = module.tiling(kind, head_dim, dtype, False, chip=chip)
+                fits = module.shared_bytes(kind, tile, head_dim, dtype, chip) <= chip.shared
+                assert fits or (tile.BLOCK_Q, tile.BLOCK_K, tile.num_stages) == (16, 16, 1)
+                assert fits or kib < 99
