@@ -31,8 +31,9 @@ class Cache:
 
     ``heads`` query heads share ``kv_heads`` key-value heads of ``head_dim`` columns; a sequence may grow to
     ``max_length`` tokens.  Beside keys and values there are 16 bytes for each of these tokens, which all layers of one
-    pattern share where they hold the same; heads that hold different keys have 16 bytes each.  Raises `ValueError` for a pattern that cannot be decoded (it sees the future, or depends on
-    the length or on documents), and for numbers that do not fit it.
+    pattern share where they hold the same; heads that hold different keys have 16 bytes each.  Raises `ValueError` for
+    a pattern that cannot be decoded (it sees the future, or depends on the length or on documents), and for numbers
+    that do not fit it.
     """
 
     def __init__(

@@ -87,9 +87,7 @@ class Knowledge:
         if isinstance(answer, dict):
             self.samples.append(answer)
             return False
-        return answer is True or self._prover.proves(
-            condition, THOROUGH if thorough else QUICK, self.until
-        )
+        return answer is True or self._prover.proves(condition, THOROUGH if thorough else QUICK, self.until)
 
     def ask(self, condition: Expr) -> bool:
         """Whether ``condition`` holds; `UndeterminedError` where that depends or is not found."""
