@@ -90,6 +90,8 @@ def by_head(values: tuple[int, ...], style: str, h: str = "h") -> str:
     for period in range(1, len(values) + 1):
         step = values[1] - values[0] if period > 1 else 0
         if all(v == values[0] + i % period * step for i, v in enumerate(values)):
+            if style == "triton" and any(not -(2**31) <= v < 2**31 for v in (*values, step)):
+                h = f"(tl.full([], 0, tl.int64) + {h})"
             index = h if period == len(values) else f"{h} % {period}"
             return _affine(values[0], step, index)
     if style == "python":

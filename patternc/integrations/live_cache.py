@@ -51,18 +51,30 @@ class LiveLayer(CacheLayerMixin):
         return self.cache.attend(q, k, v, gate, scale=scale)
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """How many keys a mask is made for, and the position of the first."""
         return self.get_seq_length() + query_length, 0
 
     def get_seq_length(self) -> int:
+        """How many tokens there are so far."""
         return 0 if self.cache is None else self.cache.length
 
     def get_max_length(self) -> int:
+        """How many tokens there may be."""
         return self.max_length
 
     def reset(self) -> None:
+        """Forgets all tokens."""
         self.cache = self.waiting = None
 
+    def crop(self, tokens_to_remove: int) -> None:
+        """Raises `ValueError`, unless there is nothing to remove."""
+        if tokens_to_remove:
+            raise ValueError(
+                "cache: a LiveCache cannot go back, since keys that were dead are gone; use DynamicCache()"
+            )
+
     def reorder_cache(self, beam_idx: torch.Tensor) -> None:
+        """Row i goes on from what was row ``beam_idx[i]``."""
         if self.cache is not None:
             self.cache.reorder(beam_idx.to(self.cache.k.device))
 

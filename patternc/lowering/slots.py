@@ -30,6 +30,12 @@ class Slots:
     count: int
     """How many slots there are: the most keys that are alive at once."""
 
+    @property
+    def in_order(self) -> int:
+        """How many of the first keys have the slot of their own position."""
+        moved = np.flatnonzero(self.slot != np.arange(len(self.slot)))
+        return int(moved[0]) if len(moved) else len(self.slot)
+
 
 @lru_cache(maxsize=64)
 def slots_of(holds: tuple[Hold, ...], n: int) -> Slots:

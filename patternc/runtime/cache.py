@@ -30,10 +30,11 @@ class Cache:
     """The live keys and values of ``batch`` sequences of one layer, all of one length so far.
 
     ``heads`` query heads share ``kv_heads`` key-value heads of ``head_dim`` columns; a sequence may grow to
-    ``max_length`` tokens.  Beside keys and values there are 16 bytes for each of these tokens, which all layers of one
-    pattern share where they hold the same; heads that hold different keys have 16 bytes each.  Raises `ValueError` for
-    a pattern that cannot be decoded (it sees the future, or depends on the length or on documents), and for numbers
-    that do not fit it.
+    ``max_length`` tokens.  Beside keys and values there are 16 bytes for each of these tokens, once for all layers and
+    heads that hold the same.
+
+    Raises `ValueError` for a pattern that cannot be decoded (it sees the future, or depends on the length or on
+    documents), and for numbers that do not fit it.
     """
 
     def __init__(
@@ -73,6 +74,8 @@ class Cache:
         self._starts = torch.tensor(self._layout.start, device=device)[:, None]
         self._kind_of_head = torch.tensor(self._order, device=device)
         self._rows = rows_alike(pattern, heads, self._order)
+        # Until here keys lie in the order of their positions, alike for all heads.
+        self._in_order = kinds[0].in_order if len(kinds) == 1 else 0
 
     def __repr__(self) -> str:
         return (
@@ -144,6 +147,14 @@ class Cache:
             out = fused(self.pattern, *self._read(q, self.length, factor), gate, q.dtype)
             self.length += 1
             return out
+        elif self.length + n <= self._in_order:
+            # Nothing has been displaced: the pattern's own kernels find their keys in closed form.
+            self._store(k, v, everything=True)
+            keys, values = (x[:, :-1].unflatten(1, (self.kv_heads, -1)) for x in (self.k, self.v))
+            end = self.length + n
+            out = self.pattern(q, keys[:, :, :end], values[:, :, :end], gate, scale=factor)
+            self.length = end
+            return out
         else:
             # Earlier queries of the chunk may see keys that its later keys displace.
             parts = [self._chunk(q, k, v, gate, factor, i, i + self._step(n)) for i in range(0, n, self._step(n))]
@@ -202,15 +213,17 @@ class Cache:
         seen = seen_by(self.pattern, self.heads, self._rows, position, q.shape[2], where)
         return slot_attention.attend(q, self.k, self.v, self._layout, seen, scale)
 
-    def _store(self, k: torch.Tensor, v: torch.Tensor) -> None:
-        """Puts the keys of the next tokens into their slots, those that a query from the last of them on may see."""
+    def _store(self, k: torch.Tensor, v: torch.Tensor, everything: bool = False) -> None:
+        """Puts the keys of the next tokens into their slots, those that a later token may see or ``everything``."""
         n = k.shape[2]
         at = slice(self.length, self.length + n)
         position = torch.arange(self.length, self.length + n, device=self.k.device)
         slots: list[torch.Tensor] = []
         for (slot, last), positions in zip(self._tables, self._positions, strict=True):
             # Of several new keys that share a slot only the last one is alive, and alone it may displace a dead one.
-            kept = slot[at] if n == 1 else torch.where(last[at] >= self.length + n, slot[at], -1)
+            kept = slot[at]
+            if n > 1 and not everything:
+                kept = torch.where(last[at] >= self.length + n, kept, -1)
             positions.index_copy_(0, torch.where(kept < 0, len(positions) - 1, kept), position)
             slots.append(kept)
         by_head = torch.stack(slots)[self._kind_of_head]

@@ -17,6 +17,8 @@ FOUND = {
     "a document's length next to a constant of 64 bits": ("per_document(where(n % 2 ** 40 != k))", 5, 5, (0, 2, 5)),
     "a length next to a constant of 64 bits": ("where(n // 7 // 2 ** 40 <= k)", 5, 5, None),
     "chunks whose distance times their size overflows": ("chunk(65536, 32769)", 5, 5, None),
+    "constants of 64 bits, head by head": ("where(q - 2 ** 40 * (1 - 3 * h) < k)", 5, 5, None),
+    "a constant of 64 bits plus the head": ("window(3) - where(q + (2 ** 40 + h) + q == 0)", 5, 5, None),
     "a negative divisor": ("where(k % -17 % -3 <= 0 and (q + 3) // -5 < 2)", 8, 20, None),
 }
 

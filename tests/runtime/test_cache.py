@@ -95,7 +95,7 @@ def cache_for(pattern: Pattern, inputs: list[torch.Tensor], max_length: int = N)
 def poison_the_dead(cache: Cache) -> int:
     """NaN into every slot whose key no later token sees, counted from the dense mask."""
     pattern, t = cache.pattern, cache.length
-    seen = pattern.mask(cache.max_length, heads=cache.heads).any(0)[:, t:]
+    seen = pattern.mask(cache.max_length, heads=cache.heads).any(0)[:, t:]  # on the CPU, whatever the cache is on
     group, poisoned = cache.heads // cache.kv_heads, 0
     for j in range(cache.kv_heads):
         alive = seen[j * group : (j + 1) * group].any(0).any(0)
@@ -138,7 +138,7 @@ def test_chunks_and_single_tokens_give_one_full_pass(name: str) -> None:
         close(decode(cache_for(pattern, inputs), inputs, chunks, poison=True), exact)
 
 
-@pytest.mark.parametrize("name", ["pi_staggered", "streaming_llm", "strided", "fixed"])
+@pytest.mark.parametrize("name", ["pi_staggered", "streaming_llm", "strided", "fixed", "endless_skips"])
 def test_the_kernel_gives_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slot_attention, "INTERPRETED", True)
     pattern = example(name)
@@ -196,6 +196,18 @@ def test_long_chunks_are_taken_in_slices(monkeypatch: pytest.MonkeyPatch) -> Non
     pattern = example("fixed")
     inputs = tensors(pattern, 4, 2)
     close(decode(cache_for(pattern, inputs), inputs, (2, 30)), truth(pattern, inputs))
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_chunk_leaves_live_keys_alone() -> None:
+    """Several keys of a chunk may share a slot: one of them is written, so that the order of writes does not matter."""
+    pattern = plainly(patternc.loads("causal pattern p { attend chunk(6) }"))
+    inputs = tensors(pattern, 4, 2, n=20)
+    cache = cache_for(pattern, inputs)
+    for n, live in ((8, [6, 7]), (11, [18]), (1, [18, 19])):
+        cache.attend(*(x[:, :, cache.length : cache.length + n] for x in inputs))
+        assert sorted(p for p in cache.positions(0).tolist() if p >= cache.length // 6 * 6) == live
+        assert n == 1 or [p for p in cache.positions(1).tolist() if 8 <= p < 18] == []
 
 
 @pytest.mark.usefixtures("plain")
@@ -306,3 +318,29 @@ def test_more_is_refused_than_a_cache_was_made_for() -> None:
             layer.make_cache(*arguments)
     with torch.no_grad(), pytest.raises(ValueError, match="lengths: a cache holds sequences of one length"):
         layer(torch.randn(1, 2, 32), lengths=torch.tensor([1]), cache=layer.make_cache(1, 4))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", SMALL)
+def test_gpu(name: str, dtype: torch.dtype) -> None:
+    pattern = example(name)
+    inputs = [x.cuda() for x in tensors(pattern, 8, 2, n=300, dim=64, dtype=dtype)]
+    exact = truth(pattern, inputs)
+    for chunks in ((200, *(1,) * 100), (40, 1, 1, 130, 1, 127)):
+        cache = Cache(pattern, 2, 300, heads=8, kv_heads=2, head_dim=64, dtype=dtype, device="cuda")
+        cache.k.fill_(float("nan"))
+        cache.v.fill_(float("nan"))
+        close(decode(cache, inputs, chunks, poison=True), exact, 1e-4 if dtype == torch.float32 else 2e-2)
+
+
+@pytest.mark.gpu
+@torch.no_grad()
+def test_gpu_layer() -> None:
+    pattern = patternc.load(EXAMPLES / "streaming_llm.pat", recent=200)
+    layer = patternc.nn.PatternAttention(256, 8, 1, pattern=pattern, rotary=patternc.nn.Rotary()).cuda()
+    x = torch.randn(2, 1500, 256, device="cuda")
+    cache = layer.make_cache(2, 4096)
+    outs = [layer(x[:, :900], cache=cache), layer(x[:, 900:1490], cache=cache)]
+    outs += [layer(x[:, t : t + 1], cache=cache) for t in range(1490, 1500)]
+    torch.testing.assert_close(torch.cat(outs, 1), layer(x), rtol=1e-3, atol=1e-3)

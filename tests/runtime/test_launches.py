@@ -1,0 +1,128 @@
+"""Prepared launches hand a compiled kernel the same arguments as Triton itself would.
+
+There is no GPU here: kernels are compiled for one, and a driver takes their launches down instead of running them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CODE = """
+import sys
+import torch
+from triton.backends.compiler import GPUTarget
+from triton.runtime import driver
+import patternc
+
+class Utils:
+    def load_binary(self, *arguments): return 1, 1, 0, 0, 1024
+    def unload_module(self, *arguments): pass
+    def get_device_properties(self, device): return {"max_shared_mem": 1 << 20}
+
+class Launcher:
+    def __init__(self, source, metadata): self.hash = metadata.hash
+    def __call__(self, *arguments):
+        launches.append((self.hash, arguments[:3], [told(a) for a in arguments[9:]]))
+
+class Driver:
+    utils, launcher_cls = Utils(), Launcher
+    def get_current_device(self): return 0
+    def get_current_stream(self, device): return 0
+    def get_current_target(self): return GPUTarget("cuda", 90, 32)
+
+def told(argument):
+    if isinstance(argument, torch.Tensor):
+        # Outputs lie somewhere else each time.
+        return tuple(argument.shape), argument.stride(), argument.dtype, inputs.get(argument.data_ptr(), "an output")
+    if hasattr(argument, "block_shape"):
+        return told(argument.base), argument.shape, argument.strides, argument.block_shape
+    return argument
+
+driver.set_active(Driver())
+module = patternc.loads("causal pattern w(l = 20, p = 4) { attend " + sys.argv[1] + " }").module()
+module._runs_kernels = lambda call: True
+gated = module.BRANCHES > 1
+launches, inputs, through_triton = [], {}, []
+
+class Counted(dict):
+    # What the prepared launches are kept in; a launch that is not found prepared goes through Triton.
+    def get(self, key):
+        found = dict.get(self, key)
+        through_triton.append(found is None or found.compiled is None)
+        return found
+
+def tensors(n, dtype, layout):
+    shape = (1, n, 2, 16) if layout == "transposed" else (1, 2, n, 16)
+    made = [torch.randn(2 * n * 16 + 1, dtype=torch.float32).to(dtype) for _ in range(4)]
+    made = [x[1:] if layout == "askew" else x[:-1] for x in made]
+    return [x.view(shape).transpose(1, 2) if layout == "transposed" else x.view(shape) for x in made]
+
+def call(q, k, v, do, scale, lengths):
+    inputs.clear()
+    inputs.update({x.data_ptr(): name for x, name in ((do, "do"), (v, "v"), (k, "k"), (q, "q"))})
+    launches.clear()
+    given = module._Call(q, k, v, scale, lengths)
+    weight = [torch.rand(1, 2, q.shape[2], 2)] if gated else []
+    out, lse, *outs = module._kernels_forward(given, *weight)
+    module._kernels_backward(given, outs[0] if gated else out[None], lse, *weight, do, None)
+    return list(launches)
+
+cases = 0
+module._LAUNCHES = Counted()
+small = sys.argv[2] == "small"
+layouts = [(64, "plain"), (64, "transposed"), (63, "plain"), (64, "askew")]
+for module.DESCRIPTORS in (False,) if small else (False, True):
+    for n, layout in layouts[:1] if small else layouts:
+        # The second one's address is not divided by 16.
+        for lengths in (None, *torch.tensor([n - 3, n - 5, n - 7], dtype=torch.int32).view(3, 1)[:2]):
+            q, k, v, do = first = tensors(n, torch.bfloat16, layout)
+            other = tensors(n, torch.bfloat16, "plain" if layout == "transposed" else "transposed")[2]
+            arguments = [
+                (*first, 0.25), (*tensors(n, torch.bfloat16, layout), 0.25), (q, q, v, do, 0.25), (q, k, v, do, 0.5),
+                (q, k, other, do, 0.25), (q, k, v, other, 0.25),
+            ]
+            for given in arguments:
+                prepared = [call(*given, lengths) for _ in range(2)]
+                through_triton.clear()
+                prepared.append(call(*given, lengths))
+                # Addresses that 16 does not divide are Triton's; all else is prepared by now.
+                if layout != "askew" and (lengths is None or lengths.data_ptr() % 16 == 0):
+                    assert not any(through_triton), (n, layout, lengths)
+                kept, module._LAUNCHES = module._LAUNCHES, {}
+                triton_only = call(*given, lengths)
+                module._LAUNCHES = kept
+                assert len(triton_only) >= 3
+                assert all(p == triton_only for p in prepared), (prepared, triton_only)
+                cases += 1
+print(cases)
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "size", "cases"),
+    [
+        ("window(l)", "small", 18),
+        pytest.param("window(l)", "full", 144, marks=pytest.mark.slow),
+        pytest.param("gate(window(l), stride(p))", "full", 144, marks=pytest.mark.slow),
+    ],
+    ids=["small", "window", "gate"],
+)
+def test_prepared_launches_are_those_of_triton(body: str, size: str, cases: int, tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "TRITON_INTERPRET": "0",
+        "TRITON_CACHE_DIR": str(tmp_path / "triton"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, body, size],
+        env=environment, capture_output=True, text=True, timeout=280, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.split() == [str(cases)]
