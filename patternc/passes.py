@@ -85,6 +85,8 @@ class Watch:
     out: TextIO = field(default_factory=lambda: sys.stderr)
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     times: dict[str, int] = field(default_factory=dict[str, int])
+    inner: float = 0.0
+    """Seconds of the passes that the one under way has run itself; they count as theirs alone."""
 
     def took(self, name: str, seconds: float) -> None:
         """A pass ran for so many seconds."""
@@ -122,11 +124,14 @@ def run(name: str, function: Callable[P, T], *arguments: P.args, **options: P.kw
     watch = _WATCH.get()
     if watch is None:
         return function(*arguments, **options)
-    begin = perf_counter()
+    begin, before = perf_counter(), watch.inner
+    watch.inner = 0.0
     try:
         result = function(*arguments, **options)
     finally:
-        watch.took(name, perf_counter() - begin)
+        seconds = perf_counter() - begin
+        watch.took(name, seconds - watch.inner)
+        watch.inner = before + seconds
     PASSES[name].verify(result)
     watch.left(name, result)
     return result

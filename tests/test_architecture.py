@@ -131,8 +131,9 @@ _SAID_BY_BASES = {
     *("children", "symbols"),  # of `patternc.ir.expr.Expr`
     *("condition", "complement", "mirrored", "depends_on_frame"),  # of `patternc.ir.relation.Atom`
     *("synchronise", "burst", "extra_bytes"),  # of `patternc.runtime.bench.timing.Clock`
-    "extra_repr",  # of `torch.nn.Module`
-    "forward",
+    *("forward", "extra_repr"),  # of `torch.nn.Module`
+    # Of `transformers.Cache`'s layers.
+    *("get_mask_sizes", "get_seq_length", "get_max_length", "reset", "reorder_cache"),
 }
 
 

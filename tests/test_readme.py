@@ -24,7 +24,7 @@ import patternc
 from patternc import driver
 from patternc.cli import COMMANDS, main
 from patternc.ir.instantiate import instantiate
-from patternc.lowering.schedule import lower
+from patternc.lowering.parts import lower
 from patternc.primitives import PRIMITIVES
 from patternc.view.picture import write_pictures
 from patternc.view.subject import Subject

@@ -28,6 +28,7 @@ def extended(op: str, args: list[Bound]) -> Bound:
 
 
 def spelt(value: Bound | str) -> str:
+    """A number as claims write it."""
     return "oo" if value == INF else "-oo" if value == -INF else str(value)
 
 

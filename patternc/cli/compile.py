@@ -74,7 +74,10 @@ def compile_command(
         typer.Option("--cu-seqlens", metavar="0,...,N", help="For --emit mask: where documents begin and end."),
     ] = None,
 ) -> None:
-    """Write DIR/NAME.py for each pattern: one readable file that imports torch and triton, and nothing of patternc."""
+    """Write DIR/NAME.py for each pattern: one readable file that imports torch and triton, and nothing of patternc.
+
+    The file takes heads of any width and type; --head-dim and --dtype are those that --target compiles for.
+    """
     wanted = [e.strip() for e in emit.split(",")] if emit is not None else []
     for name in wanted:
         if name not in (*STAGES, MASK, *MACHINE_CODE):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def test_command(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Pattern files; - is standard input.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Pattern files; - is standard input.")],
     define: DefineOption = None,
     pattern: PatternOption = None,
     examples: Annotated[

@@ -24,7 +24,10 @@ def words(body: str, n: int = 1000, heads: int = 1, kv_heads: int | None = None)
         ("gate(window(64), stride(8, 3))", ["every key, up to 64 tokens back"]),
         ("sink(4) | window(64)", ["keys 0 to 3, to the end", "every key, up to 64 tokens back"]),
         ("sink(100) & window(64)", ["keys 0 to 99, up to 64 tokens back"]),
-        ("chunk(16) | columns(16, phase = 12, width = 4)", ["every key, within its chunk of 16", "keys that are 12 to 15 mod 16, to the end"]),
+        (
+            "chunk(16) | columns(16, phase = 12, width = 4)",
+            ["every key, within its chunk of 16", "keys that are 12 to 15 mod 16, to the end"],
+        ),
         ("chunk(16, 2)", ["every key, up to 2 chunks of 16 back"]),
         ("global(3)", ["keys 0 to 2, to the end", "every key, until token 2"]),
         ("full - sink(5)", ["keys from 5 on, to the end"]),

@@ -88,3 +88,21 @@ def test_a_picture_of_several_patterns(file: str, capsys: pytest.CaptureFixture[
     text = (tmp_path / "a.svg").read_text()
     assert "pi(k = 4, p = 16)" in text
     assert ">other<" in text
+
+
+@pytest.mark.parametrize("suffix", ["", ".svg", ".html"])
+def test_a_field_that_is_too_long_leaves_the_mask(
+    suffix: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.pat"
+    path.write_text("causal pattern a { attend sink(4) | window(3) }")
+    output = ["-o", str(tmp_path / f"a{suffix}")] if suffix else []
+    code, out, err = run(capsys, str(path), "--n", "100000", *output)
+    assert (code, err) == (0, "")
+    text = (tmp_path / f"a{suffix}").read_text() if suffix else out
+    if suffix == ".html":
+        # The page follows tokens by itself.
+        assert '"n":100000' in text
+    else:
+        assert "what a token of a sees depends on where it stands" in text
+        assert "sink(4) | window(3)" in text

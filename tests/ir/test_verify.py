@@ -16,7 +16,7 @@ from patternc.ir.plan import PerHead, Plan
 from patternc.ir.program import Program
 from patternc.ir.relation import Lag
 from patternc.ir.verify import instance_problems, plan_problems, program_problems
-from patternc.lowering.schedule import lower
+from patternc.lowering.parts import lower
 from patternc.passes import BrokenInvariantError, Watch, run, watched
 from patternc.source import Source
 

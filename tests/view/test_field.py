@@ -81,8 +81,11 @@ def test_a_field_that_is_complete_ends() -> None:
 
 def test_too_long_a_sequence_is_refused() -> None:
     source, program, instance = loaded("causal pattern a { attend window(3) | sink(2) }")
-    with pytest.raises(UsageError, match="up to 8192 tokens"):
-        _ = Subject(source, program, (instance,), n=9000).field
+    one = Subject(source, program, (instance,), n=9000)
+    with pytest.raises(UsageError, match="up to 8,192 tokens, not 9,000"):
+        _ = one.field
+    assert one.why_no_field.startswith("what a token of a sees depends on where it stands")
+    assert Subject(source, program, (instance,), n=90).why_no_field == ""
 
 
 def test_spread() -> None:

@@ -51,7 +51,7 @@ class Scheduled:
     """Whether pairs that an earlier term holds, too, were taken out of the terms themselves."""
 
     def pieces(self) -> tuple[Piece, ...]:
-        """The terms one by one, and what masked blocks hold as one."""
+        """What its segments compute: a term each, all of them together for blocks."""
         if self.kind == "blocks":
             return (Piece(self.terms, None, self.but),)
         return tuple(Piece((term,), granted) for term, granted in zip(self.terms, self.granted, strict=True))
