@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
 
 import pytest
 
@@ -84,3 +85,22 @@ def test_tiles_fit_a_device_with_little_shared_memory(kib: int, monkeypatch: pyt
                 fits = module.shared_bytes(kind, tile, head_dim, dtype, chip) <= chip.shared
                 assert fits or (tile.BLOCK_Q, tile.BLOCK_K, tile.num_stages) == (16, 16, 1)
                 assert fits or kib < 99
+
+
+@pytest.mark.parametrize(
+    ("capability", "kib", "hopper"),
+    [((8, 0), 163, False), ((8, 9), 99, False), ((9, 0), 227, True), ((12, 0), 99, False)],
+)
+def test_a_launch_asks_the_device(
+    capability: tuple[int, int], kib: int, hopper: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    module = pattern("band").module(2)
+    properties = SimpleNamespace(shared_memory_per_block_optin=kib * 1024)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(torch.version, "hip", None)
+    assert module._chip.__wrapped__(torch.device("cuda", 0)) == (kib * 1024, hopper, False)
+    monkeypatch.setattr(torch.version, "hip", "6.4")
+    assert module._chip.__wrapped__(torch.device("cuda", 0)) == (64 * 1024, False, True)
