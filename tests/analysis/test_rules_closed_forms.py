@@ -25,7 +25,6 @@ UNDECIDED = {
     *(("far_", name) for name in ("prefix", "coverage", "depth")),
     # Two chunks at least, one key a column, and a window no longer than a chunk.
     ("window_and_ends_", "depth"),
-    ("window_and_ends_", "edges"),
 }
 """What is not given for all parameters of the grid; everything else is."""
 ENCLOSED = {

@@ -71,6 +71,7 @@ gated_ if n > k, n > M*p: edges(n) == n*(k + M + 2) - k*(k + 1)//2 - p*(M*(M + 1
 ring_: edges(n) <= n*(l + r + 1)                                                -> proved
 chunks_(back = 0): edges(n) <= n*b                                              -> proved
 sinks_: edges(n) <= n*(k + 1 + g)                                               -> proved
+window_and_ends_: edges(n) <= n*(k + 1 + n // p)                                -> proved
 
 # Depth.
 window_(r = 0) if k >= 1: depth(n) == (n - 1 + k - 1) // k                      -> proved

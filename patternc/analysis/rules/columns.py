@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from patternc.analysis.closed_form import Rule
 from patternc.analysis.family import INFINITE, part_lags, side
+from patternc.analysis.rules.edges import window_pairs
 from patternc.analysis.subject import Subject
 from patternc.analysis.symbolic.formula import formula
 from patternc.ir.expr import ONE, ZERO, Expr, compare
@@ -70,13 +71,25 @@ def _depth(subject: Subject, tokens: Expr) -> Expr | None:
 
 def _edges(subject: Subject, tokens: Expr) -> Expr | None:
     shape = _shape(subject)
-    if shape is None or "k" in shape or len(subject.heads) != 1 or len(subject.heads[0]) != 1:
+    if shape is None or len(subject.heads) != 1 or len(subject.heads[0]) != 1:
         return None
     if not subject.ask("n >= 1", n=tokens) or not subject.ask("c <= p", **shape):
         return None
+    if "k" in shape:
+        return _beside_a_window(subject, {**shape, "n": tokens})
     shape |= {"Q": formula("n // p", n=tokens, **shape)}
     shape |= {"R": formula("n - p*Q", n=tokens, **shape)}
     return formula("Q*(p*(p + 1) // 2) + R*(R + 1) // 2 + c*(p*(Q*(Q - 1) // 2) + R*Q)", **shape)
+
+
+def _beside_a_window(subject: Subject, shape: dict[str, Expr]) -> Expr | None:
+    """Key j*p - 1 is beyond the window of the last n - k - j*p queries."""
+    if not subject.ask("c == 1", **shape):
+        return None
+    window = window_pairs(ZERO, formula("min(k, n - 1)", **shape), shape["n"])
+    return formula(
+        "x + J*(n - k) - p*(J*(J + 1) // 2)", x=window, J=formula("max(0, (n - k - 1) // p)", **shape), **shape
+    )
 
 
 RULE = Rule("columns", "every chunk ends with a column that sees all of it", {"depth": _depth, "edges": _edges})

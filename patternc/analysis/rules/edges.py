@@ -15,7 +15,7 @@ from patternc.analysis.closed_form import Bounds, Rule, Value
 from patternc.analysis.family import Block, lags
 from patternc.analysis.subject import Subject
 from patternc.analysis.symbolic.formula import formula
-from patternc.ir.expr import ONE, ZERO, Expr, add, maximum, minimum, mul
+from patternc.ir.expr import ONE, ZERO, Expr, add, compare, maximum, minimum, mul
 
 
 def _edges(subject: Subject, tokens: Expr) -> Value | None:
@@ -75,6 +75,7 @@ def _point(block: Block, subject: Subject) -> Block:
 
 
 def _enclosed(subject: Subject, blocks: Sequence[Block], n: Expr) -> Bounds:
+    blocks = [b for b in blocks if not any(_first_run(b, other, subject) for other in blocks)]
     lowers: list[Expr] = []
     uppers: list[Expr] = []
     for block in blocks:
@@ -87,6 +88,13 @@ def _enclosed(subject: Subject, blocks: Sequence[Block], n: Expr) -> Bounds:
             lowers.append(pairs)
             uppers.append(mul(pairs, add(block.width, ONE)))
     return Bounds(maximum(*lowers), total(uppers))
+
+
+def _first_run(window: Block, stride: Block, subject: Subject) -> bool:
+    """Whether the interval lies within the first run of the stride."""
+    if not _interval(window) or window.hops is None or _interval(stride) or stride.start != window.start:
+        return False
+    return subject.know.proves(compare("<=", window.width, stride.width))
 
 
 def last_within(block: Block, n: Expr) -> Expr:
