@@ -43,7 +43,7 @@ def explain_command(
             "--device",
             metavar="NAME",
             autocompletion=lambda: list(DEVICES),
-            help=f"For the floor: {', '.join(DEVICES)}.",
+            help=f"For tiles and the floor: {', '.join(DEVICES)}.",
         ),
     ] = "h200",
     as_json: JsonOption = False,
@@ -56,7 +56,7 @@ def explain_command(
     if device not in DEVICES:
         fail(f"--device {device}: expected one of {', '.join(DEVICES)}")
     _, _, instances = load_patterns(file, pattern, define)
-    reports = [run("cost", _cost, one, n, heads, head_dim, dtype) for one in instances]
+    reports = [run("cost", _cost, one, n, heads, head_dim, dtype, DEVICES[device]) for one in instances]
     if as_json:
         caches = [_cache_json(instance, n, one.heads) for instance, one in zip(instances, reports, strict=True)]
         entries = [to_json(one, DEVICES[device]) | {"cache": c} for one, c in zip(reports, caches, strict=True)]
@@ -83,13 +83,13 @@ def _cache_json(instance: Instance, n: int, heads: int) -> dict[str, Any]:
     return {"keys": list(report.heads), "of": report.length, "share": report.share, "why": list(report.why)}
 
 
-def _cost(instance: Instance, n: int, heads: int | None, head_dim: int, dtype: str) -> Cost:
+def _cost(instance: Instance, n: int, heads: int | None, head_dim: int, dtype: str, device: Device) -> Cost:
     from patternc.codegen.tiling import forward_tile
     from patternc.lowering.cost import cost, distinct_softmaxes
     from patternc.lowering.scan import TooLongError
 
     def tile(rows: int) -> tuple[int, int]:
-        return forward_tile(head_dim, dtype, rows)
+        return forward_tile(head_dim, dtype, rows, device)
 
     try:
         with progress(f"{instance.name}: softmaxes counted", distinct_softmaxes(instance, heads)) as step:

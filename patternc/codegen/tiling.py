@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from patternc import resources
+from patternc.lowering.devices import Device
 
-_BEGIN, _RULE, _END = "class Tiling(NamedTuple):", "def tiling(", "\n\n\n"
+_BEGIN, _LAST, _END = "class Tiling(NamedTuple):", "def shared_bytes(", "\n\n\n"
 
 
-def forward_tile(head_dim: int, dtype: str, rows: int) -> tuple[int, int]:
+def forward_tile(head_dim: int, dtype: str, rows: int, device: Device) -> tuple[int, int]:
     """Queries and keys of a tile of a forward kernel whose residue classes have ``rows`` rows."""
-    tile = _rule()("forward", head_dim, dtype, rows=rows)
+    rule = _rule()
+    chip = rule["Chip"](device.shared * 1024, device.hopper, device.hip)
+    tile = rule["tiling"]("forward", head_dim, dtype, rows=rows, chip=chip)
     return tile.BLOCK_Q, tile.BLOCK_K
 
 
 @cache
-def _rule() -> Callable[..., Any]:
-    """`tiling` of the template, which is plain Python: run here, so that there is one rule and not two."""
+def _rule() -> dict[str, Any]:
+    """`tiling` of the template and what it calls, plain Python: run here, so that there is one rule and not two."""
     text = (resources.folder("templates") / "module" / "launch.py.j2").read_text(encoding="utf-8")
     start = text.index(_BEGIN)
-    source = text[start : text.index(_END, text.index(_RULE, start))]
+    source = text[start : text.index(_END, text.index(_LAST, start))]
     names: dict[str, Any] = {
         "NamedTuple": NamedTuple,
         "torch": SimpleNamespace(float32="float32"),
         "INTERPRETED": False,
+        "DOCUMENTS": False,
+        "BRANCHES": 1,
         "MAX_TOKENS": 1 << 30,
     }
     exec("from __future__ import annotations\n" + source, names)
-    return names["tiling"]
+    return names

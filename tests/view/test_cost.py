@@ -14,6 +14,7 @@ from patternc.codegen.tiling import forward_tile
 from patternc.ir.instantiate import Instance, instantiate
 from patternc.lowering import scan
 from patternc.lowering.cost import Cost, cost, distinct_softmaxes
+from patternc.lowering.devices import DEVICES
 from patternc.lowering.scan import TooLongError, counted
 from patternc.view.mask import mask_array, relation_mask
 from tests.view.relations import loaded, random_relation, relation_of
@@ -115,7 +116,8 @@ def test_a_condition_on_a_long_sequence_is_refused() -> None:
 def test_a_million_tokens_take_no_time() -> None:
     program = patternc.driver.load_program(patternc.driver.read_source(str(EXAMPLES / "pi_attention.pat")))
     n = 10**6
-    found = cost(instantiate(program.patterns[0], {}), n, lambda rows: forward_tile(128, "bfloat16", rows))
+    h200 = DEVICES["h200"]
+    found = cost(instantiate(program.patterns[0], {}), n, lambda rows: forward_tile(128, "bfloat16", rows, h200))
     window = 65 * n - 64 * 65 // 2
     skips = sum(n - 256 * m for m in range(9))
     assert found.live == 8 * (window + skips)
@@ -135,9 +137,12 @@ def test_tile_sizes_are_those_of_the_emitted_file() -> None:
     for head_dim in (16, 64, 80, 128, 192, 256):
         for dtype in (torch.bfloat16, torch.float16, torch.float32):
             for rows in (4, 20, 64, 10**6):
-                tile = rule("forward", head_dim, dtype, rows=rows)
-                name = str(dtype).removeprefix("torch.")
-                assert forward_tile(head_dim, name, rows) == (tile.BLOCK_Q, tile.BLOCK_K)
+                for name in ("h200", "rtx4090", "mi300x"):
+                    device = DEVICES[name]
+                    chip = module.Chip(device.shared * 1024, device.hopper, device.hip)
+                    tile = rule("forward", head_dim, dtype, rows=rows, chip=chip)
+                    written = str(dtype).removeprefix("torch.")
+                    assert forward_tile(head_dim, written, rows, device) == (tile.BLOCK_Q, tile.BLOCK_K)
 
 
 def test_softmaxes_are_counted_once_each() -> None:
