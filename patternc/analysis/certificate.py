@@ -11,27 +11,31 @@ statement is checked by itself, and says all that it shows:
 ``given``
     Conditions ``[op, left, right]`` that the symbols satisfy.
 ``values``
-    A number for every symbol: the statement is about these; or null: it is about all integers.
+    A number for every symbol, or a range ``[first, last]``: the statement is about these; or null: it is about all
+    integers.
 ``claim``
     ``[op, left, right]`` with ``op`` one of ``<= < >= > ==``; or ``["covers", n, L]``: after L layers every one of n
     tokens sees all that it may; or ``["misses", n, L]``: one does not.
 ``proof``
+    For given numbers nothing need be said (``{"goals": [], "prefixes": []}``): the checker adds up the lags.
     For all integers: a tree of cases, ``{"split": e, "yes": ..., "no": ...}`` for ``e >= 0`` or not.  A leaf is
     ``{"goals": [...], "prefixes": [...]}``.  A goal ``g >= 0`` is shown from hypotheses ``h >= 0`` by whole numbers
     ``c >= 0`` and products of hypotheses, ``[[c, [i, j, ...]], ...]``, that sum to a number below 0 when ``-g - 1``
     joins the hypotheses as the last one.  An entry of ``prefixes`` is ``{"value", "runs", "last", "most"}``: every lag
     up to ``value`` lies in the ``runs`` ``[j, lo, hi]``, blocks ``lo`` to ``hi`` with j skips; and ``value + 1`` lies
-    in no block: none beyond number ``last``, none with at least ``most`` skips, and none with fewer.
+    in no block: none beyond number ``last``, none with at least ``most`` skips, and none with fewer.  For n tokens,
+    hops without end count as n hops: none that is longer stays among them.
 
-An expression is a number, a symbol, or ``[op, ...]`` with ``op`` one of ``+ - * floor max ceil_log2``, or of ``reach``,
-``coverage``, ``prefix`` with a number of layers, as in a claim.  The lags of a layer are those of all its heads and
+An expression is a number, a symbol, or ``[op, ...]`` with ``op`` one of ``+ - * ** floor max ceil_log2``, or of
+``reach``, ``coverage``, ``prefix`` with a number of layers, as in a claim; exponents, and layers of ``coverage``, have
+numbers.  The lags of a layer are those of all its heads and
 branches; none is negative.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from patternc.analysis import checker
@@ -41,8 +45,8 @@ from patternc.analysis.statements import Comparison, Tree, UnstatedError, compar
 from patternc.analysis.subject import heads_of
 from patternc.analysis.symbolic.knowledge import Knowledge, UndeterminedError
 from patternc.analysis.verdict import Json, Verdict
-from patternc.ir.expr import Expr, ExprError, Int, Sym, compare, substitute
-from patternc.ir.instantiate import InstantiationError, stack_layers
+from patternc.ir.expr import Bool, Expr, ExprError, Int, Sym, compare, evaluate, substitute
+from patternc.ir.instantiate import InstantiationError, parameter_values, stack_layers
 from patternc.ir.program import Pattern, Program, Prove, Stack
 from patternc.ir.relation import Relation, union
 
@@ -93,7 +97,7 @@ def _statement(
     name: str,
     layers: Sequence[Sequence[Tree]],
     given: Sequence[Comparison],
-    values: Mapping[str, int] | None,
+    values: Mapping[str, Any] | None,
     claim: Comparison,
 ) -> Json:
     return {
@@ -110,7 +114,7 @@ def _accepted(statement: Json) -> bool:
     try:
         statement["proof"] = proof_of(statement)
         checker.check(statement, statement["proof"])
-    except (UnprovedError, ValueError, ArithmeticError, LookupError, TypeError):
+    except (UnprovedError, ValueError, ArithmeticError, LookupError, TypeError, StopIteration, RuntimeError):
         return False
     return True
 
@@ -123,6 +127,8 @@ class _Layers:
     given: list[Comparison]
     symbols: frozenset[str]
     count: int | None = None
+    known: Mapping[str, int] = field(default_factory=dict)
+    """The numbers of a stack's parameters."""
 
 
 def _statements(program: Program, item: Prove, verdict: Verdict) -> list[Json] | None:
@@ -131,13 +137,27 @@ def _statements(program: Program, item: Prove, verdict: Verdict) -> list[Json] |
         if about is None:
             return None
         links = comparisons_of(item.claim, None if about.count is None else Int(about.count))
-    except (UnstatedError, UndeterminedError, ExprError, InstantiationError):
+        values = None if verdict.refuted else _values(item, about)
+    except (UnstatedError, UndeterminedError, ExprError, InstantiationError, KeyError):
         return None
     if verdict.refuted:
         return _contrary(item, about, links, verdict)
-    values = None if about.symbols else {}
     statements = [_statement(item.target, about.layers, about.given, values, link) for link in links]
     return statements if all(_accepted(s) for s in statements) else None
+
+
+def _values(item: Prove, about: _Layers) -> Mapping[str, Any] | None:
+    """Numbers for the symbols: none where the claim is about all; for the layers of a stack all that it speaks of."""
+    if about.count is None:
+        return None if about.symbols else {}
+    values: dict[str, Any] = {name: about.known[name] for name in sorted(about.symbols) if name in about.known}
+    if "L" in about.symbols:
+        condition = item.condition if item.condition is not None else Bool(True)
+        spoken_of = [n for n in range(1, about.count + 1) if evaluate(condition, {**about.known, "L": n})]
+        if not spoken_of or spoken_of != list(range(spoken_of[0], spoken_of[-1] + 1)):
+            raise UnstatedError("layers that are no range")
+        values["L"] = [spoken_of[0], spoken_of[-1]]
+    return values
 
 
 def _contrary(item: Prove, about: _Layers, links: Sequence[Comparison], verdict: Verdict) -> list[Json] | None:
@@ -198,7 +218,8 @@ def _about_stack(program: Program, stack: Stack, item: Prove) -> _Layers | None:
     claimed = [t for link in comparisons_of(item.claim, Int(len(layers))) for t in link[1:]]
     conditions = _stated(item.condition) if item.condition is not None else []
     symbols = _symbols([*claimed, *(t for c in conditions for t in c[1:])])
-    return _Layers(layers, conditions, symbols, len(layers))
+    known = parameter_values(stack.parameters, arguments, f"stack {stack.name}")
+    return _Layers(layers, conditions, symbols, len(layers), known)
 
 
 def _lags(relation: Relation, know: Knowledge) -> list[list[Tree]] | None:

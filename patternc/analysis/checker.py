@@ -1,17 +1,19 @@
 """Checks certificates about receptive fields; `patternc.analysis.certificate` describes their format.
 
-It trusts nobody: it imports the standard library alone, reads a statement, derives what must be shown, and accepts a
-proof only if it shows that; else it raises an exception.  Taken for granted: symbols are integers, ``L, n >= 1``;
-periods are >= 1, other arguments of lags >= 0; a layer's set D is 0 and its lags, the last layer goes on; ``L >= 0``
-layers cross sums of L lags, for D = [0, k] | {0, p, ..., M p} these are ``m p + [0, k (L - j)]``, ``0 <= m <= j M`` and
-``0 <= j <= L``; n tokens are covered where lags below n are; ``2^t (ceil_log2(e) - t) <= e - 1`` for t >= 0.
+It derives what a statement needs, and accepts a proof only if it shows that; else it raises an exception.  Taken for
+granted: symbols are integers, ``L, n >= 1``; periods are >= 1, other arguments of lags >= 0; a layer's set D is 0 and
+its lags, the last layer goes on; ``L >= 0`` layers cross sums of L lags, for D = [0, k] | ({0, p, ..., M p} + [0, a])
+these are ``m p + [0, k (L - j) + a j]``, ``0 <= m <= j M``, ``0 <= j <= L``; n tokens are covered where lags below n
+are; ``2^t (ceil_log2(e) - t) <= e - 1`` for t >= 0.
 """
 
 # pyright: basic, reportOperatorIssue=false, reportAttributeAccessIssue=false
 from functools import reduce
 from operator import add, mul, sub
 
-MAX_TERMS, MAX_BITS, MAX_WORK = 4000, 1 << 26, 1 << 33
+MAX_TERMS, MAX_BITS, MAX_WORK, MAX_RANGE = 4000, 1 << 26, 1 << 33, 1 << 10
+PLAIN = {"+": add, "-": sub, "*": mul, "**": lambda a, b: reduce(mul, [a] * range(64).index(b.number), Poly(1))}
+ARITY = {"floor": 2, "max": 2, "ceil_log2": 1, "reach": 1, "prefix": 1, "coverage": 1}
 SIGNS = {"<=": [(1, 0)], "<": [(1, 1)], ">=": [(-1, 0)], ">": [(-1, 1)], "==": [(1, 0), (-1, 0)]}
 
 
@@ -22,7 +24,7 @@ def ensure(condition, message):
 
 class Poly(dict):  # A polynomial: sorted tuples of names, each with its whole coefficient.
     def __init__(self, terms: dict | int = 0):
-        super().__init__(terms if isinstance(terms, dict) else {(): terms} if terms else {})
+        super().__init__(sorted(terms.items()) if isinstance(terms, dict) else {(): terms} if terms else {})
 
     def __add__(self, other, factor=1):
         other = Poly(other)
@@ -55,14 +57,13 @@ class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows
     def gaps(self, op, a, b):  # What is >= 0, all of it, exactly where a condition holds.
         a, b = self.value(a), self.value(b)
         if op in ("covers", "misses"):
-            seen = self.prefix(b) if self.values is None else self.counted(b, a)["prefix"]
-            return [seen - a + 1 if op == "covers" else a - seen - 2]
+            op, a, b = ">=" if op == "covers" else "<", self.prefix(b, a) - a, Poly(-1)
         return [(b - a) * sign - strict for sign, strict in SIGNS[op]]
 
     def show(self, *goals, given=()):  # From a goal <= -1 follows that a sum of products of hypotheses is below 0.
         if self.values is not None:
-            ensure(all(poly.number >= 0 for poly in (*self.hyps, *goals)), "it does not hold for these values")
-            return
+            goals, self.hyps = (*self.hyps, *goals), []
+            return ensure(all(poly.number >= 0 for poly in goals), "it does not hold for these values")
         for goal in goals:
             known, total = [*self.hyps, *given, Poly(-1) - goal], Poly()
             for count, chosen in self.goals.pop(0):
@@ -71,61 +72,57 @@ class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows
             ensure(total.number < 0, "a sum that shows nothing")
 
     def value(self, expr):
-        match expr:
-            case int():
-                return Poly(int(expr))
-            case str() if expr.isidentifier():
-                return Poly({(expr,): 1}) if self.values is None else self.value(self.values[expr])
-            case ["+" | "-" | "*" as op, a, b]:
-                return {"+": add, "-": sub, "*": mul}[op](self.value(a), self.value(b))
-            case ["reach" | "prefix" | "coverage" as name, count] if self.values is not None:
-                return self.counted(self.value(count))[name]
-            case ["ceil_log2" | "reach" | "prefix" as name, a]:
-                return getattr(self, name)(self.value(a))
-            case ["floor" | "max" as name, a, b]:
-                return getattr(self, name)(self.value(a), self.value(b))
-        raise ValueError("an expression of no known kind")
+        if isinstance(expr, int):
+            return Poly(int(expr))
+        if isinstance(expr, str) and expr.isidentifier():
+            return Poly({(expr,): 1}) if self.values is None else self.value(self.values[expr])
+        op, *args = expr
+        ensure(len(args) == (2 if op in PLAIN else ARITY[op]), "an expression of no known kind")
+        return (PLAIN[op] if op in PLAIN else getattr(self, op))(*[self.value(e) for e in args])
 
     def floor(self, a, b):
         self.show(b - 1)
-        if self.values is not None:
-            return Poly(a.number // b.number)
-        quotient = Poly({(f"floor {sorted(a.items())} {sorted(b.items())}",): 1})
+        quotient = Poly({(f"{a} // {b}",): 1} if self.values is None else a.number // b.number)
         self.hyps += [a - b * quotient, b * quotient + b - a - 1]
         return quotient
 
     def max(self, a, b):
-        larger = [v for gap, v in ((a - b, a), (b - a, b), (b - a - 1, b)) if gap.number >= 0 or gap in self.hyps]
-        return larger[0]
+        return next(v for gap, v in ((a - b, a), (b - a, b), (b - a - 1, b)) if gap.number >= 0 or gap in self.hyps)
 
     def ceil_log2(self, e):
         self.show(e - 1)
-        if self.values is not None:
-            return Poly((e.number - 1).bit_length())
-        log = Poly({(f"ceil_log2 {sorted(e.items())}",): 1})
+        log = Poly({(f"ceil_log2 {e}",): 1} if self.values is None else (e.number - 1).bit_length())
         self.hyps += [log, *(e - 1 - (log - t) * 2**t for t in range(4))]
         return log
 
     def reach(self, count):
+        if self.values is not None:
+            return Poly(self.crossed(count).bit_length() - 1)
         (lags,), _ = self.layers, self.show(count)
         return count * reduce(self.max, (start + width + period * hops for start, width, period, hops in lags), Poly())
 
-    def prefix(self, count):
-        (((start, k, _, none), (*other, p, hops)),) = self.layers
-        ensure([start, none, *other] == [Poly()] * 4, "neither a window nor skips")
-        proof, end, m, j = self.prefixes.pop(0), Poly(-1), Poly({("m'",): 1}), Poly({("j'",): 1})
+    def coverage(self, count):
+        return Poly(self.crossed(count).bit_count())
+
+    def prefix(self, count, cap=None):  # Below a cap only: hops without end go beyond it.
+        if self.values is not None:
+            return Poly((~(bits := self.crossed(count, cap)) & bits + 1).bit_length() - 2)
+        (((start, k, _, none), (other, a, p, hops)),), end = self.layers, Poly(-1)
+        ensure(start == none == other == Poly(), "neither a window nor skips")
+        proof, m, j = self.prefixes.pop(0), Poly({("m'",): 1}), Poly({("j'",): 1})
         value, last, most = (self.value(proof[key]) for key in ("value", "last", "most"))
+        hops = cap if hops == "oo" else hops
         for used, lo, hi in ([self.value(e) for e in run] for run in proof["runs"]):
-            wide = k * (count - used)
+            wide = k * (count - used) + a * used
             self.show(used, count - used, lo, hi - lo, used * hops - hi, (hi - lo) * (wide - p + 1), end - lo * p + 1)
             end = hi * p + wide
         self.show(count, value, end - value)
-        held = [m, j, count - j, j * hops - m, value + 1 - m * p, m * p + k * (count - j) - value - 1]
+        held = [m, j, count - j, j * hops - m, value + 1 - m * p, m * p + k * (count - j) + a * j - value - 1]
         for case in ([m - last - 1], [last - m, j - most], [last - m, most - 1 - j]):
             self.show(Poly(-1), given=[*held, *case])
         return value
 
-    def counted(self, count, cap=None):  # By the lags (those below a cap) that so many layers cross, as bits.
+    def crossed(self, count, cap=None):  # The lags (those below a cap) that so many layers cross, as bits.
         self.show(count)
         bits, limit = 1, min(MAX_BITS if cap is None else cap.number, MAX_WORK // (count.number + 1))
         for i in range(count.number):
@@ -137,13 +134,16 @@ class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows
                     while many:
                         part, many = part | part << step * (many + 1 >> 1), many >> 1
                 union |= part
-            bits = union & (1 << limit) - 1
-            ensure(bits == union or cap == Poly(limit), "too large to check")
-        hole = (~bits & bits + 1).bit_length() - 1
-        return {"reach": Poly(bits.bit_length() - 1), "coverage": Poly(bits.bit_count()), "prefix": Poly(hole - 1)}
+            bits = union & (1 << limit) - 1 if cap == Poly(limit) else union
+            ensure(bits.bit_length() <= limit, "too large to check")
+        return bits
 
 
-def check(data, proof, splits=()):  # In every case: a ``split`` is >= 0, or it is < 0.
+def check(data, proof, splits=()):  # For every number of a range; and in every case: a ``split`` is >= 0, or it is < 0.
+    for name, span in (data["values"] or {}).items():
+        if isinstance(span, list):
+            ensure(0 <= span[1] - span[0] < MAX_RANGE, "a range that is none")
+            return [check({**data, "values": {**data["values"], name: x}}, proof) for x in range(span[0], span[1] + 1)]
     if "split" not in proof:
         return Case(data, proof, splits)
     check(data, proof["yes"], [*splits, (">=", proof["split"], 0)])

@@ -121,7 +121,7 @@ class Translation:
             return extended(op, low.upper, high.lower)
         if op in (">", ">="):
             return extended(op, low.lower, high.upper)
-        raise NoClosedFormError("an exact number of edges")
+        raise NoClosedFormError("the exact value of a term that is only enclosed")
 
     def enclosed(self, operand: Expr) -> Value:
         """An operand of a comparison: a term's value or bounds, or an expression."""
@@ -153,7 +153,7 @@ def _bounds(value: Expr | Bounds) -> Bounds:
 
 def _cases(value: Value) -> tuple[tuple[Expr, Expr], ...]:
     if isinstance(value, Bounds):
-        raise NoClosedFormError("an exact number of edges")
+        raise NoClosedFormError("the exact value of a term that is only enclosed")
     return value.pieces if isinstance(value, Cases) else ((TRUE, value),)
 
 

@@ -88,10 +88,12 @@ def first_pair(relation: Relation, beyond: bool = True) -> Witness | None:
     except TooLarge:
         shape = EVERY
     test = member(relation)
-    short = _short(test) if beyond else SHORT
+    short, undecided = _short(test) if beyond else (SHORT, None)
     for n, some in _shapes(relation, shape, short):
         if (found := _pair_of(some, n)) is not None:
             return Witness(n, *found)
+    if undecided is not None:
+        raise undecided
     if not beyond:
         return None
     inside = _inside(Q, K, N)
@@ -116,11 +118,13 @@ def first_query_without_key(relation: Relation, beyond: bool = True) -> Witness 
     if any(by_lag(p) and shape != EVERY and lag_set(p).contains(0) for p in parts):
         return None
     test = member(relation)
-    short = _short(test) if beyond else SHORT
+    short, undecided = _short(test) if beyond else (SHORT, None)
     for n, some in _shapes(relation, shape, short):
         rows = rows_of(some, n)
         if 0 in (held := [row & ones(n) for row in rows]):
             return Witness(n, held.index(0))
+    if undecided is not None:
+        raise undecided
     if not beyond:
         return None
     sees = f"(exists k : {_text(conjunction([*_between(K, Int(0), N), _written_out(test, N)]))})"
@@ -157,13 +161,21 @@ def _inside(q: Expr, k: Expr, n: Expr) -> list[Expr]:
     return [*_between(q, Int(0), n), *_between(k, Int(0), n), compare(">=", n, Int(1))]
 
 
-def _short(test: Expr, modulus: str = ".n") -> int:
-    """Up to which length to search: far enough for `_written_out` beyond it."""
+def _short(test: Expr) -> tuple[int, Undecided | None]:
+    """Up to which length to search: far enough for `_written_out` beyond it, or why nothing is said beyond."""
+    try:
+        return max(SHORT, _far_enough(test, N.name)), None
+    except Undecided as problem:
+        return SHORT, problem
+
+
+def _far_enough(test: Expr, modulus: str) -> int:
+    """The greatest of the constants beside remainders modulo a length."""
     sizes = [abs(_linear(_capless(e.args[0], modulus)).const) + 1 for e in _remainders(test, modulus)]
     sizes += _caps(test, modulus)
     if sizes and max(sizes) > MAX_SHORT:
         raise Undecided("a remainder modulo n with an offset that is too large")
-    return max([SHORT, *sizes])
+    return max([1, *sizes])
 
 
 def _caps(expr: Expr, modulus: str) -> list[int]:
@@ -272,21 +284,26 @@ def _frames(test: Expr) -> tuple[Expr, Expr]:
     return substitute(test, frame), substitute(test, {".same_document": FALSE})
 
 
-def _document_cases(test: Expr) -> Iterator[tuple[list[Expr], Expr]]:
-    """Conditions on the document's length, and the test within it: or lengths one by one, then the rest."""
-    if next(_remainders(test, ".n"), None) is not None:
-        raise Undecided("a remainder modulo the length of the sequence beside documents")
+def _document_cases(same: Expr, apart: Expr) -> Iterator[tuple[list[Expr], Expr, Expr]]:
+    """Conditions on the document's and the sequence's length, and the tests within the document and beyond it."""
     lengths = [compare(">=", _M, Int(1)), compare("<=", add(_S, _M), N), compare(">=", _S, Int(0))]
     within = [*lengths, *_between(Q, _S, add(_S, _M))]
-    if next(_remainders(test, ".m"), None) is None:
-        yield within, test
+    for limits, (inner,) in _length_cases((same,), _M):
+        for more, (own, others) in _length_cases((inner, apart), N):
+            yield [*within, *limits, *more], own, others
+
+
+def _length_cases(tests: tuple[Expr, ...], length: Sym) -> Iterator[tuple[list[Expr], tuple[Expr, ...]]]:
+    """Short lengths one by one, and then the rest, where remainders modulo the length are written out."""
+    if all(next(_remainders(test, length.name), None) is None for test in tests):
+        yield [], tests
         return
-    short = max(_short(test, ".m"), 1)
+    short = max(_far_enough(test, length.name) for test in tests)
     if short > FEW_DOCUMENTS:
-        raise Undecided("a remainder modulo a document's length with an offset that is too large")
-    for m in range(1, short + 1):
-        yield [*within, compare("==", _M, Int(m))], substitute(test, {".m": m})
-    yield [*within, compare(">", _M, Int(short))], _written_out(test, _M)
+        raise Undecided("a remainder modulo a length with an offset that is too large, beside documents")
+    for x in range(1, short + 1):
+        yield [compare("==", length, Int(x))], tuple(substitute(test, {length.name: x}) for test in tests)
+    yield [compare(">", length, Int(short))], tuple(_written_out(test, length) for test in tests)
 
 
 def _split(n: int, start: int, length: int) -> tuple[int, ...]:
@@ -296,26 +313,27 @@ def _split(n: int, start: int, length: int) -> tuple[int, ...]:
 def _first_pair_in_documents(test: Expr) -> Witness | None:
     same, apart = _frames(test)
     found: list[tuple[tuple[int, ...], Witness]] = []
-    for limits, case in _document_cases(same):
+    for limits, case, _ in _document_cases(same, TRUE):
         key = _between(K, _S, add(_S, _M))
         at = _first(conjunction([*limits, *key, case]), (".n", ".q", ".k", ".s", ".m"))
         if at is not None:
             n, q, k, s, m = at
             found.append((at, Witness(n, q, k, _split(n, s, m))))
-    at = _first(conjunction([*_inside(Q, K, N), compare("!=", Q, K), apart]), (".n", ".q", ".k"))
-    if at is not None:
-        n, q, k = at
-        found.append((at, Witness(n, q, k, (max(q, k), n - max(q, k)))))
+    for limits, (case,) in _length_cases((apart,), N):
+        at = _first(conjunction([*_inside(Q, K, N), compare("!=", Q, K), *limits, case]), (".n", ".q", ".k"))
+        if at is not None:
+            n, q, k = at
+            found.append((at, Witness(n, q, k, (max(q, k), n - max(q, k)))))
     return min(found, key=lambda pair: pair[0][:3])[1] if found else None
 
 
 def _first_unseeing_in_documents(test: Expr) -> Witness | None:
     same, apart = _frames(test)
     found: list[Witness] = []
-    for limits, case in _document_cases(same):
+    for limits, case, beyond in _document_cases(same, apart):
         own = _text(conjunction([*_between(K, _S, add(_S, _M)), case]))
         before, after = conjunction(_between(K, Int(0), _S)), conjunction(_between(K, add(_S, _M), N))
-        others = _text(conjunction([disjunction([before, after]), apart]))
+        others = _text(conjunction([disjunction([before, after]), beyond]))
         text = f"{_text(conjunction(limits))} and not (exists k : {own}) and not (exists k : {others})"
         if (at := _lexmin(text, ("n", "q", "s", "m"))) is not None:
             n, q, s, m = at

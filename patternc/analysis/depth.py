@@ -63,7 +63,27 @@ def depth(model: Model, n: int, limit: Bound = INF) -> Bound:
 def has_formula(model: Model, n: int) -> bool:
     """Whether the depth at length ``n`` is a matter of arithmetic."""
     layer = model.layers[0] if len(model.distinct) == 1 else None
-    return layer is not None and by_lag(layer.step(n)) and skips_of(lags_at(layer, n)) is not None
+    if layer is None or not by_lag(layer.step(n)):
+        return False
+    lags = lags_at(layer, n)
+    skips = skips_of(lags)
+    return skips is not None and (not skips.both or n >= _opposite_pair(lags))
+
+
+def enclosed(model: Model, n: int) -> tuple[int, int] | None:
+    """Bounds of the depth of a window with skips without end to both sides; None of other patterns.
+
+    Between hops of the period p <= n / 3 windows must cross p // 2; a second hop keeps them away from the ends
+    (see `rules.symmetric`).
+    """
+    layer = model.layers[0] if len(model.distinct) == 1 else None
+    skips = skips_of(lags_at(layer, n)) if layer is not None and by_lag(layer.step(n)) else None
+    if skips is None or not skips.both or skips.period * (skips.hops + 1) < n:
+        return None
+    if not 1 <= skips.window < skips.period <= n // 3:
+        return None
+    least = 1 - (-(skips.period // 2) // skips.window)
+    return least, least + 1
 
 
 def _by_few_tokens(model: Model, n: int, limit: Bound, causal: bool) -> Bound | None:

@@ -18,20 +18,17 @@ from patternc.analysis.decisions import (
     first_query_without_key,
 )
 from patternc.analysis.intset import INF, Bound, TooLarge
+from patternc.analysis.operands import compared, extended, show_claim, spelt
 from patternc.analysis.receptive_field import Field, field_of
 from patternc.analysis.semantics import ONE_DOCUMENT, Layer, Model, NotByLag, model_of
 from patternc.ir.expr import (
-    ARITHMETIC,
-    COMPARISONS,
     MIRRORED,
     Arith,
     Expr,
     ExprError,
     Int,
     Sym,
-    bounded,
     evaluate,
-    show,
 )
 from patternc.ir.instantiate import InstantiationError, instantiate, stack_layers
 from patternc.ir.program import (
@@ -186,11 +183,13 @@ class Point:
             try:
                 if (missed := self._deeper(left, op, right)) is not None:
                     return missed
+                if self._bounded(left, op, right):
+                    continue
                 a, b = self.value(left), self.value(right)
             except (Undecided, TooLarge, NotByLag) as problem:
                 undecided = undecided or problem
                 continue
-            if not COMPARISONS[op](a, b):  # type: ignore[arg-type]
+            if not compared(op, a, b):
                 return self._broken(left, op, right, a, b)
         if undecided is not None:
             raise undecided
@@ -209,14 +208,32 @@ class Point:
             return None
         if depths.has_formula(self.model, n):
             return None
-        if depths.depth(self.model, n, layers) <= layers:
-            return None
+        try:
+            if depths.depth(self.model, n, layers) <= layers:
+                return None
+        except TooLarge:
+            bounds = depths.enclosed(self.model, n)
+            if bounds is None or bounds[0] <= layers:
+                return None
         return self._unseen(f"{show_claim(left)} is more than {layers}", n, layers, (f"> {layers}", bound))
+
+    def _bounded(self, left: Expr, op: str, right: Expr) -> bool:
+        """Whether ``depth(n) <= bound`` holds by an upper bound of the depth, where that is all that is known."""
+        if isinstance(right, Measure) and right.name == "depth":
+            left, op, right = right, MIRRORED[op], left
+        if op not in ("<", "<=") or not isinstance(left, Measure) or left.name != "depth":
+            return False
+        n = self.number(left.argument)
+        bounds = depths.enclosed(self.model, n) if n > depths.LARGE_GRAPH else None
+        return bounds is not None and bounds[1] <= self.model.limit and compared(op, bounds[1], self.value(right))
 
     def _valued(self, part: Expr | str) -> str:
         if isinstance(part, str):
             return part
-        shown, value = show_claim(part), spelt(self.value(part))
+        try:
+            shown, value = show_claim(part), spelt(self.value(part))
+        except TooLarge:
+            return show_claim(part)
         return shown if shown == value else f"{shown} = {value}"
 
     def _broken(self, left: Expr, op: str, right: Expr, a: Bound, b: Bound) -> Finding:
@@ -275,7 +292,13 @@ class Point:
         if n < 1:
             raise ExprError(f"covers({n}): a sequence has at least one token")
         self._check_layers(layers, f"covers({n}, layers = {layers})")
-        deepest = depths.depth(self.model, n, layers)
+        try:
+            deepest = depths.depth(self.model, n, layers)
+        except TooLarge:
+            bounds = depths.enclosed(self.model, n)
+            if bounds is None or bounds[0] <= layers < bounds[1]:
+                raise
+            deepest = bounds[1] if bounds[1] <= layers else INF
         if deepest > layers:
             reason = f"{evidence.counted(layers)} {'is' if layers == 1 else 'are'} not enough for {n} tokens"
             return self._unseen(reason, n, layers, None)
@@ -374,41 +397,3 @@ def _alternate(chain: Chain) -> list[Expr | str]:
     for op, operand in zip(chain.ops, chain.operands[1:], strict=True):
         parts += (op, operand)
     return parts
-
-
-def extended(op: str, args: list[Bound]) -> Bound:
-    """Arithmetic with infinities; `ExprError` where it has no value."""
-    if all(isinstance(a, int) for a in args):
-        return bounded(ARITHMETIC[op](*args))
-    if op in ("min", "max"):
-        return min(args) if op == "min" else max(args)
-    if op in ("neg", "abs"):
-        return -args[0] if op == "neg" else abs(args[0])
-    if op in ("+", "-", "*"):
-        a, b = args
-        found = a + b if op == "+" else a - b if op == "-" else a * b if a and b else None
-        if found is not None and found == found:
-            return found
-    raise ExprError(f"`{op}` with oo has no value")
-
-
-def spelt(value: Bound | str) -> str:
-    """A number as claims write it."""
-    return "oo" if value == INF else "-oo" if value == -INF else str(value)
-
-
-def show_claim(expr: Expr) -> str:
-    """An operand of a claim as the language writes it."""
-    return show(_spelt_out(expr))
-
-
-def _spelt_out(expr: Expr) -> Expr:
-    match expr:
-        case Measure(name, argument):
-            return Sym(f"{name}({show_claim(argument)})")
-        case Infinity():
-            return Sym("oo")
-        case Arith(op, args):
-            return Arith(op, tuple(_spelt_out(a) for a in args))
-        case _:
-            return expr

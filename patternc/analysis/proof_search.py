@@ -59,6 +59,7 @@ class _Search(checker.Case):
     def __init__(self, statement: dict[str, Any], leaf: dict[str, Any], splits: Sequence[Any]):
         self.leaf = leaf
         self.definitions: dict[str, Any] = {}
+        self.endless = False
         super().__init__(statement, {"goals": [], "prefixes": []}, splits)
 
     def show(self, *goals: checker.Poly, given: Sequence[checker.Poly] = ()) -> None:
@@ -105,33 +106,38 @@ class _Search(checker.Case):
                 result = ["+" if c > 0 else "-", result, product]
         return 0 if result is None else result
 
-    def prefix(self, count: checker.Poly) -> checker.Poly:
-        (_, k, _, _), (_, _, p, hops) = self.layers[0]
-        if not all(isinstance(e, checker.Poly) for e in (k, p, hops)):
+    def prefix(self, count: checker.Poly, cap: checker.Poly | None = None) -> checker.Poly:
+        (_, k, _, _), (_, a, p, hops) = self.layers[0]
+        self.endless = hops == "oo"
+        hops = cap if self.endless else hops
+        if not all(isinstance(e, checker.Poly) for e in (k, a, p, hops)):
             raise UnprovedError("skips without end")
         # What is only looked at leaves no trace: the checker meets these expressions when it reads the evidence.
         known, goals = list(self.hyps), len(self.leaf["goals"])
-        evidence = self._evidence(k, p, hops, count)
+        evidence = self._evidence(k, a, p, hops, count)
         self.hyps = known
         del self.leaf["goals"][goals:]
         self.leaf["prefixes"].append(evidence)
         self.prefixes.append(evidence)
-        return super().prefix(count)
+        return super().prefix(count, cap)
 
-    def _evidence(self, k: Any, p: Any, hops: Any, count: checker.Poly) -> dict[str, Any]:
+    def _evidence(self, k: Any, a: Any, p: Any, hops: Any, count: checker.Poly) -> dict[str, Any]:
         """The prefix of a window and skips, the runs of blocks that fill it, and where blocks are no more."""
         tree = self._tree
-        if self._known(k - p * hops):
-            # Skips add nothing: block m with j skips ends at m p + k (L - j) <= k L.
+        if self._known(k - p * hops - a):
+            # Skips add nothing: block m with j skips ends at m p + k (L - j) + a j <= k L.
             return {"value": tree(k * count), "runs": [[0, 0, 0]], "last": tree(hops * count), "most": 0}
-        if not self._known(k - 1):
-            # Multiples of p; for p = 1 all of them.
-            if self._known(checker.Poly(1) - p):
-                end = tree(hops * count)
-                return {"value": end, "runs": [[0, 0, 0], [tree(count), 0, end]], "last": end, "most": 0}
-            return {"value": 0, "runs": [[0, 0, 0]], "last": 0, "most": 0}
+        if self._known(a - k):
+            # Skips widen what is seen no less than windows do: a layer without one is a layer lost.
+            if not self._known(a * count - p + 1):
+                return {"value": tree(a * count), "runs": [[tree(count), 0, 0]], "last": 0, "most": 0}
+            end = hops * count
+            value = end * p + a * count
+            return {"value": tree(value), "runs": [[tree(count), 0, tree(end)]], "last": tree(end), "most": 0}
+        if a != checker.Poly():
+            raise UnprovedError("runs of skips that are narrower than the window")
         if self._known(k - p):
-            raise UnprovedError("a window wider than the period")
+            return self._wide(k, p, hops, count)
         c = self.floor(p + k - 2, k)
         if self._known(c - count - 1):
             return {"value": tree(k * count), "runs": [[0, 0, 0]], "last": 0, "most": 0}
@@ -139,6 +145,24 @@ class _Search(checker.Case):
         value = (full + 1) * p + k * (c - 1)
         runs = [[tree(count - c), 0, tree(full)], [tree(count - c + 1), tree(full + 1), tree(full + 1)]]
         return {"value": tree(value), "runs": runs, "last": tree(full + 1), "most": tree(count - c + 1)}
+
+    def _wide(self, k: Any, p: Any, hops: Any, count: checker.Poly) -> dict[str, Any]:
+        """For ``p <= k < p hops``: one window closes every gap, and the last layer's skips are alone."""
+        tree = self._tree
+        before = hops * (count - 1)
+        if self._known(checker.Poly(1) - p):
+            end = hops * count
+            return {"value": tree(end), "runs": [[tree(count), 0, tree(end)]], "last": tree(end), "most": 0}
+        if self.endless and not self._known(count - 2):
+            # One layer is no case of a claim that holds; whatever is stated of it follows from that.
+            return {"value": 0, "runs": [[0, 0, 0]], "last": 0, "most": 0}
+        last = before + self.floor(k + 1, p)
+        runs = [[tree(count - 1), 0, tree(before)]]
+        value = before * p + k
+        if self._known((last - before) * p - k - 1):
+            # A skip of the last layer stands beside the window.
+            value, runs = value + 1, [*runs, [tree(count), tree(last), tree(last)]]
+        return {"value": tree(value), "runs": runs, "last": tree(last), "most": tree(count)}
 
 
 def _combination(polys: Sequence[checker.Poly]) -> list[list[Any]] | None:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 from patternc.analysis import verdict
 from patternc.analysis.evidence import counted
-from patternc.analysis.numeric import Finding, spelt
+from patternc.analysis.numeric import Finding
+from patternc.analysis.operands import spelt
 from patternc.analysis.question import LAYERS, TOKENS, Question
 from patternc.analysis.search import UNDECIDED, Search, exhaust
 from patternc.analysis.verdict import Verdict
@@ -91,9 +92,9 @@ def _exhausted(question: Question) -> Verdict | None:
     except UNDECIDED:
         return None
     names = " and ".join(f"`{name}`" for name in question.free)
-    reason = (
-        f"it holds for each of the {count} values that {names} can take" if count else f"no value of {names} is left"
-    )
+    reason = f"it holds for each of the {count} values that {names} can take"
+    if count < 2:
+        reason = f"it holds for the only value that {names} can take" if count else f"no value of {names} is left"
     return verdict.proved(reason, notes=question.point(_first(question)).notes() if count else ())
 
 

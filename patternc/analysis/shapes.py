@@ -74,6 +74,9 @@ class Either:
 Leaf: TypeAlias = LagIn | KeyIn | QueryIn | ChunkIn | Pairs
 Shape: TypeAlias = Leaf | Both | Either
 
+CLIPPED = 1 << 13
+"""Up to this length sets are cut to the sequence."""
+
 EVERY: Shape = Both(())
 NONE: Shape = Either(())
 SELF: Shape = LagIn(interval(0, 0))
@@ -183,7 +186,21 @@ class _Builder:
             return NONE
         if domain.within(members):
             return EVERY
-        return leaf if members.meets(domain.least, domain.greatest) else NONE
+        if not members.meets(domain.least, domain.greatest):
+            return NONE
+        return self.clipped(leaf) if self.n is not None and self.n <= CLIPPED else leaf
+
+    def clipped(self, leaf: LagIn | KeyIn | QueryIn | ChunkIn) -> Leaf:
+        """``leaf`` within the sequence: unions of long periods, which are too large without end, are small there."""
+        match leaf:
+            case LagIn(members):
+                return LagIn(members & self.lags)
+            case KeyIn(members):
+                return KeyIn(members & self.positions)
+            case QueryIn(members):
+                return QueryIn(members & self.positions)
+            case ChunkIn():
+                return leaf
 
     def both(self, parts: Iterable[Shape]) -> Shape:
         return self._joined(parts, Both, Either, lambda a, b: a & b)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _LEVELS = {"+": 1, "-": 1, "*": 2, "floor": 2}
-_TERMS = ("+", "-", "*", "floor", "max", "ceil_log2", "reach", "prefix", "coverage")
+_TERMS = ("+", "-", "*", "**", "floor", "max", "ceil_log2", "reach", "prefix", "coverage")
 _OPERATORS = frozenset((*_TERMS, "<=", "<", ">=", ">", "==", "covers", "misses"))
 _ATOM = 4
 _NEGATIVE = 3
@@ -22,11 +22,15 @@ def statement_text(data: dict[str, Any]) -> str:
         symbols = sorted(_symbols([data["layers"], *data["given"], data["claim"]]))
         parts.append(f"for all {', '.join(symbols)}" + (f" with {conditions}" if conditions else ""))
     elif data["values"]:
-        chosen = ", ".join(f"{name} = {value}" for name, value in data["values"].items())
+        chosen = ", ".join(f"{name} = {_number(value)}" for name, value in data["values"].items())
         parts.append(f"for {chosen}" + (f", with {conditions}" if conditions else ""))
     parts.append(comparison(*data["claim"]))
     text = ": ".join([parts[0], "; ".join(parts[1:-1]), parts[-1]])
     return text.encode("ascii", "backslashreplace").decode() if text.isprintable() else ascii(text)
+
+
+def _number(value: Any) -> str:
+    return "{} to {}".format(*value) if isinstance(value, list) else f"{value}"
 
 
 def comparison(op: str, left: Any, right: Any) -> str:
@@ -54,6 +58,8 @@ def _spelt(tree: Any) -> tuple[str, int]:
             return f"{_wrapped(a, 2)} % {_wrapped(b, 3)}", 2
         case ["-", 0, a]:
             return f"-{_wrapped(a, _NEGATIVE)}", _NEGATIVE
+        case ["**", a, b]:
+            return f"{_wrapped(a, _ATOM)} ** {_wrapped(b, _ATOM)}", _NEGATIVE
         case [op, a, b] if op in _LEVELS:
             level, sign = _LEVELS[op], "//" if op == "floor" else op
             return f"{_wrapped(a, level)} {sign} {_wrapped(b, level + 1)}", level

@@ -38,6 +38,13 @@ def tree_of(expr: Expr) -> Tree:
         case Arith("%", (a, b)):
             dividend, divisor = tree_of(a), tree_of(b)
             return ["-", dividend, ["*", divisor, ["floor", dividend, divisor]]]
+        case Arith("**", (a, Int(power))) if 0 <= power <= MAX_POWER:
+            result: Tree = 1
+            for _ in range(power):
+                result = tree_of(a) if result == 1 else ["*", result, tree_of(a)]
+            return result
+        case Arith("**", (a, b)):
+            return ["**", tree_of(a), tree_of(b)]
         case Arith("max", args):
             return _folded([tree_of(a) for a in args])
         case Arith("min", args):
@@ -46,11 +53,6 @@ def tree_of(expr: Expr) -> Tree:
             return ["max", tree_of(a), ["-", 0, tree_of(a)]]
         case Arith("ceil_log2", (a,)):
             return ["ceil_log2", tree_of(a)]
-        case Arith("**", (a, Int(power))) if 0 <= power <= MAX_POWER:
-            result: Tree = 1
-            for _ in range(power):
-                result = tree_of(a) if result == 1 else ["*", result, tree_of(a)]
-            return result
         case _:
             raise UnstatedError("an expression that certificates do not know")
 

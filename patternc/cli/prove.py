@@ -165,7 +165,13 @@ def _hops(path: Iterable[int]) -> str:
             runs[-1] = (hop, runs[-1][1] + 1)
         else:
             runs.append((hop, 1))
-    shown = [str(hop) if count == 1 else f"{hop} ({count} times)" for hop, count in runs]
+    ahead = any(hop < 0 for hop, _ in runs)
+    shown = [_hop(hop, ahead) + ("" if count == 1 else f" ({count} times)") for hop, count in runs]
     if len(shown) > MAX_HOPS:
         shown = [*shown[: MAX_HOPS - 1], "..."]
-    return ", ".join(shown) + " back, from the last layer down"
+    return ", ".join(shown) + (", from the last layer down" if ahead else " back, from the last layer down")
+
+
+def _hop(hop: int, ahead: bool) -> str:
+    """Its direction is told where the path has both."""
+    return f"{abs(hop)} {'ahead' if hop < 0 else 'back'}" if ahead and hop else str(hop)

@@ -16,7 +16,16 @@ from patternc.cli.common import JsonOption, fail
 MAX_FILE = 1 << 26
 """The largest certificate, in bytes."""
 FORMAT, VERSION = "patternc certificate", 1
-_MISSHAPEN = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError)
+_MISSHAPEN = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+    StopIteration,
+)
 """What the checker raises for a statement that is none, or a proof that is none."""
 
 

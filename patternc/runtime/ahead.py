@@ -84,7 +84,9 @@ def chip_of(module: ModuleType, target: str) -> Any:
 
 def describable(part: Any, use: Use) -> bool:
     """Whether the tiles of a part can be loaded by descriptors, and ever are."""
-    if part is None or part.columns or len(part.periods) > 1 or use.lengths or use.dtype == torch.float32:
+    if part is None or part.columns or part.guarded or len(part.periods) > 1:
+        return False
+    if use.lengths or use.dtype == torch.float32:
         return False
     return part.periods == (1,) or use.head_dim == _padded(use.head_dim)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import Any
 
@@ -24,6 +24,12 @@ causal pattern many(k = 1, p = 3, hops = 2) {
     attend gate(window(k), stride(p, hops))
 }
 causal pattern endless(k = 1, p = 3) { attend window(k) | stride(p) }
+causal pattern wide(k = 4, p = 3, hops = 2) { attend window(k) | stride(p, hops) }
+causal pattern beyond(k = 1, p = 3) { require k >= 1; attend window(k) | stride(p) }
+causal pattern near(w = 1, p = 4, hops = 1) {
+    require w >= 0, p > w, hops >= 0
+    attend window(w) | where(0 <= d <= hops * p + w and d % p <= w)
+}
 stack doubling(k = 2, p = 3) { layers 4: one(k = k, p = p * 2 ** layer) }
 
 prove window_: reach(L) == k*L
@@ -52,6 +58,16 @@ prove doubling: reach(4) == 45
 prove doubling: covers(40)
 prove doubling: covers(80)
 prove doubling: coverage(4) == 46
+prove doubling: reach(L) == p * (2 ** L - 1)
+prove doubling if L >= 2: coverage(L) >= p * L
+prove doubling if L <= 3: prefix(L) <= reach(L)
+prove beyond: depth(n) <= 1 + (p - 1 + k - 1) // k
+prove beyond if n <= k*L + 1: covers(n, layers = L)
+prove near: reach(L) == L*(w + hops*p)
+prove near if w*L >= p - 1: gapfree(L)
+prove near: prefix(L) >= w*L
+prove many(hops = 2): prefix(L) <= reach(L)
+prove wide if k >= p, p >= 2, hops*p > k: prefix(L) >= (L - 1)*hops*p + k
 """
 
 
@@ -72,7 +88,16 @@ def statements() -> list[dict[str, Any]]:
 def accepted(statement: Any) -> bool:
     try:
         checker.check(statement, statement["proof"])
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError):
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RuntimeError,
+        MemoryError,
+        StopIteration,
+    ):
         return False
     return True
 
@@ -95,6 +120,11 @@ def number(tree: Any, values: dict[str, int], layers: list[list[list[Any]]]) -> 
             return number(a, values, layers) - number(b, values, layers)
         case ["*", a, b]:
             return number(a, values, layers) * number(b, values, layers)
+        case ["**", a, b]:
+            power = number(b, values, layers)
+            if not 0 <= power < 64:
+                raise UndefinedError
+            return number(a, values, layers) ** power
         case ["max", a, b]:
             return max(number(a, values, layers), number(b, values, layers))
         case ["floor", a, b]:
@@ -116,18 +146,28 @@ def number(tree: Any, values: dict[str, int], layers: list[list[list[Any]]]) -> 
 def crossed(layers: list[list[list[Any]]], values: dict[str, int], count: int) -> frozenset[int]:
     if not 0 <= count <= 9:
         raise UndefinedError
-    total = frozenset({0})
-    for i in range(count):
-        held = {0}
-        for start, width, period, hops in layers[min(i, len(layers) - 1)]:
-            s, w, p = (number(e, values, layers) for e in (start, width, period))
-            m = 600 // p if hops == "oo" and p > 0 else number(hops, values, layers)
-            if min(s, w, p - 1, m) < 0 or max(s, w, p, m) > 5000 or (m + 1) * (w + 1) > 5000:
-                raise UndefinedError
-            held |= {s + i * p + r for i in range(m + 1) for r in range(w + 1)}
-        total = frozenset(a + b for a in total for b in held)
-        if len(total) > 5000:
+    used = [layers[min(i, len(layers) - 1)] for i in range(count)]
+    return _sums(tuple(_held(layer, values, layers) for layer in used))
+
+
+def _held(layer: list[list[Any]], values: dict[str, int], layers: list[list[list[Any]]]) -> frozenset[int]:
+    held = {0}
+    for start, width, period, hops in layer:
+        s, w, p = (number(e, values, layers) for e in (start, width, period))
+        m = 600 // p if hops == "oo" and p > 0 else number(hops, values, layers)
+        if min(s, w, p - 1, m) < 0 or max(s, w, p, m) > 5000 or (m + 1) * (w + 1) > 5000:
             raise UndefinedError
+        held |= {s + i * p + r for i in range(m + 1) for r in range(w + 1)}
+    return frozenset(held)
+
+
+@lru_cache(maxsize=1 << 16)
+def _sums(sets: tuple[frozenset[int], ...]) -> frozenset[int]:
+    if not sets:
+        return frozenset({0})
+    total = frozenset(a + b for a in _sums(sets[:-1]) for b in sets[-1])
+    if len(total) > 5000:
+        raise UndefinedError
     return total
 
 
@@ -151,7 +191,9 @@ def true(statement: dict[str, Any]) -> bool:
     names = symbols([0, statement["claim"], *statement["given"], *[[0, *lag] for layer in layers for lag in layer]])
     names -= {"oo"}
     if statement["values"] is not None:
-        choices: Iterator[dict[str, Any]] = iter([dict(statement["values"])])
+        named = dict(statement["values"])
+        ranges = [range(v[0], v[1] + 1) if isinstance(v, list) else [v] for v in named.values()]
+        choices: Iterator[dict[str, Any]] = (dict(zip(named, point, strict=True)) for point in product(*ranges))
     else:
         spans = [range(1, 7) if name in ("L", "n") else range(5) for name in sorted(names)]
         choices = (dict(zip(sorted(names), point, strict=True)) for point in product(*spans))

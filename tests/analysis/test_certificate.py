@@ -116,6 +116,21 @@ def test_a_hole_must_be_one_for_every_block() -> None:
         assert not accepted(statement)
 
 
+def test_a_range_is_gone_through() -> None:
+    """A statement about the layers of a stack holds for each of them, and for no more than it says."""
+    layers = [[[0, 2, 1, 0], [0, 0, 3 * 2**i, 1]] for i in range(4)]
+    claim = ["==", ["reach", "L"], ["*", 3, ["-", ["**", 2, "L"], 1]]]
+    proof: dict[str, Any] = {"goals": [], "prefixes": []}
+
+    def stated(values: dict[str, Any]) -> dict[str, Any]:
+        return {"pattern": "x", "layers": layers, "given": [], "values": values, "claim": claim, "proof": proof}
+
+    assert accepted(stated({"L": [1, 4]}))
+    assert statement_text(stated({"L": [1, 4]})).endswith("for L = 1 to 4: reach(L) == 3 * (2 ** L - 1)")
+    for wrong in ([1, 5], [0, 4], [-1, 4], [1, 1 << 40], [4, 1], [], [1], ["1", 4], None):
+        assert not accepted(stated({"L": wrong})), wrong
+
+
 def test_concrete_statements() -> None:
     layers = [[[0, 64, 1, 0], [0, 0, 256, 8]]]
     found = for_concrete("pi", layers, ("covers", 32768, 24))

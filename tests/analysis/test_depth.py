@@ -8,7 +8,7 @@ import time
 import pytest
 
 from patternc.analysis import intervals, large
-from patternc.analysis.depth import _on_graph, depth, sees_all, sees_future
+from patternc.analysis.depth import _on_graph, depth, enclosed, sees_all, sees_future
 from patternc.analysis.edges import edges
 from patternc.analysis.intset import INF
 from patternc.analysis.rows import targets
@@ -66,12 +66,12 @@ def test_a_wrong_rule_is_noticed(
     """Rules for long sequences are used on short ones here, and each is broken in turn."""
     monkeypatch.setattr("patternc.analysis.depth.SMALL_GRAPH", 0)
     few = drawn[:400]
-    assert wrong_depths(few, (9, 16, 64)) == 0
+    assert wrong_depths(few, (9, 16, 100)) == 0
     if mistake is None:
         monkeypatch.setattr("patternc.analysis.large._Room.filled", lambda self, asked, up: asked)
     else:
         monkeypatch.setattr(f"patternc.analysis.{place}", mistake)
-    assert wrong_depths(few, (9, 16, 64)) > 0
+    assert wrong_depths(few, (9, 16, 100)) > 0
 
 
 def test_depth_of_a_pattern(drawn: list[tuple[tuple[graph.Tree, ...], Model]]) -> None:
@@ -114,6 +114,23 @@ def test_every_rule_that_applies_agrees(drawn: list[tuple[tuple[graph.Tree, ...]
                 assert found in (None, want), (name, n, [graph.text(t) for t in trees])
                 agreed[name] += found is not None
     assert min(agreed.values()) >= 200, agreed
+
+
+def test_bounds_of_endless_skips_to_both_sides() -> None:
+    bodies = [
+        (k, p, ("|", ("window", k, k), ("stride", p), ("mirror", ("stride", p))))
+        for p in range(2, 9)
+        for k in (1, 2, 3)
+    ]
+    checked = 0
+    for (k, p, body), model in zip(bodies, models_of([(body,) for _, _, body in bodies]), strict=True):
+        for n in range(1, 34):
+            bounds = enclosed(model, n)
+            assert (bounds is not None) == (k < p and n >= 3 * p)
+            if bounds is not None:
+                assert bounds[0] <= graph.depth([graph.mask(body, n)], True) <= bounds[1]
+                checked += 1
+    assert checked >= 200
 
 
 def test_depth_of_a_stack(drawn: list[tuple[tuple[graph.Tree, ...], Model]]) -> None:

@@ -282,6 +282,7 @@ def test_every_claim_about_small_numbers() -> None:
 
 
 SEVERAL_PERIODS = "causal pattern a { attend window(16) | stride(1000) | stride(777) | stride(4099, 3) }"
+ENDLESS_BOTH_WAYS = "pattern a { attend window(10, 10) | stride(99) | mirror(stride(99)) }"
 BOTH_WAYS = "pattern a { attend window(9, 9) | stride(99, 1) | mirror(stride(99, 1)) }"
 FAR_APART = "causal pattern a { attend window(1) | stride(40009, 1) | stride(30011, 1) | stride(20101, 1) }"
 
@@ -293,11 +294,13 @@ FAR_APART = "causal pattern a { attend window(1) | stride(40009, 1) | stride(300
         (SEVERAL_PERIODS, "a: depth(1048576) <= 9", "refuted"),
         (FAR_APART, "a: depth(1048576) <= 64", "refuted"),
         (FAR_APART, "a: prefix(64) == 64", "proved"),
-        (
-            "pattern a { attend window(9, 9) | stride(99, 1) | mirror(stride(99, 1)) }",
-            "s: depth(1048576) == oo",
-            "proved",
-        ),
+        (BOTH_WAYS, "s: depth(1048576) == oo", "proved"),
+        (ENDLESS_BOTH_WAYS, "a: covers(1048576, layers = 7)", "proved"),
+        (ENDLESS_BOTH_WAYS, "a: depth(1048576) <= 7", "proved"),
+        (ENDLESS_BOTH_WAYS, "a: depth(1048576) <= 6", "unknown"),
+        (ENDLESS_BOTH_WAYS, "a: covers(1048576, layers = 5)", "refuted"),
+        (ENDLESS_BOTH_WAYS, "a: depth(1048576) <= 5", "refuted"),
+        (ENDLESS_BOTH_WAYS, "s: covers(1048576)", "proved"),
     ],
 )
 def test_irregular_patterns_at_a_million_tokens(text: str, claim: str, outcome: str) -> None:

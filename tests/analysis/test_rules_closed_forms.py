@@ -29,6 +29,7 @@ UNDECIDED = {
 }
 """What is not given for all parameters of the grid; everything else is."""
 ENCLOSED = {
+    ("symmetric_endless_", "depth"),
     ("neighbourhood_", "edges"),
     ("neighbourhoods_", "edges"),
     ("phases_", "edges"),
@@ -63,12 +64,13 @@ def test_reach_prefix_and_coverage(families: Program, family: Family) -> None:
     for values in family.parameters():
         about = subject(families, family, values)
         lags = family.lags(**values)
-        for layers in LAYERS if min(lags) >= 0 or not family.endless else LAYERS[:3]:
+        for layers in layers_of(family, lags):
             at = f"{values}, L = {layers}"
             counted = crossed(family, lags, layers)
             for name, value in counted.items():
                 seen[compare(family, name, closed(about, name, layers), value, at)] += 1
     assert seen["exact"] > 60
+    assert seen.total() == cases_by_lag(family)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
@@ -83,6 +85,28 @@ def test_depth_and_edges(families: Program, family: Family) -> None:
             edges = brute.edges(family.members(**values), n)
             seen[compare(family, "edges", closed(about, "edges", n), edges, at)] += 1
     assert seen["exact"]
+    assert seen.total() == cases_by_length(family)
+
+
+def layers_of(family: Family, lags: frozenset[int]) -> range:
+    return LAYERS if min(lags) >= 0 or not family.endless else LAYERS[:3]
+
+
+def cases_by_lag(family: Family) -> int:
+    if family.lags is None:
+        return 0
+    return sum(3 * len(layers_of(family, family.lags(**values))) for values in family.parameters())
+
+
+def cases_by_length(family: Family) -> int:
+    return sum(2 * len(LENGTHS) for _ in family.parameters())
+
+
+def test_there_are_many_cases() -> None:
+    """Closed forms are compared with counting in this file alone so many times; each test above counts its own."""
+    cases = sum(cases_by_lag(family) + cases_by_length(family) for family in FAMILIES)
+    print(f"{cases} closed forms compared with counting")
+    assert cases >= 100_000
 
 
 def test_layers_below_one(families: Program) -> None:

@@ -51,8 +51,10 @@ def test_the_verdict_is_the_one_announced(text: str, expected: str) -> None:
 
 def test_certificates() -> None:
     results = [(item, certified(PROGRAM, item, prove(PROGRAM, item))) for item in PROGRAM.proves]
-    held = [item.text for item, verdict in results if verdict.certificate is not None]
-    assert len(held) >= 11
+    without = [item.text for item, verdict in results if verdict.certificate is None]
+    # How many scores a layer computes is no matter of receptive fields.
+    assert all(text.startswith("edges(n)") for text in without)
+    assert len(without) == 2
     started = time.monotonic()
     for statement in document(results)["statements"]:
         check(statement, statement["proof"])

@@ -84,6 +84,8 @@ endless_ if k >= 1: depth(n) <= (p - 1 + k - 1) // k                            
 endless_: depth(n) < oo                                                         -> refuted
 neighbourhood_ if M >= 0, p > w, w >= 1, n <= w*L + 1: covers(n, layers = L)            -> proved
 symmetric_(M = 1) if k >= 1, p > k, n >= p + k: depth(n) <= n                   -> proved
+symmetric_endless_ if k >= 1, k < p, n >= 3*p: depth(n) <= 2 + (p // 2 + k - 1) // k  -> proved
+symmetric_endless_ if k >= 1, k < p, n >= 3*p: depth(n) >= 2                    -> proved
 sinks_ if k >= 1: depth(n) <= n                                                 -> proved
 sinks_ if n <= g: depth(n) <= 1                                                 -> proved
 global_ if g >= 1: depth(n) <= 2                                                -> proved

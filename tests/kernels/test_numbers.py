@@ -67,6 +67,19 @@ def test_empty_branch_contributes_nothing_at_its_weight(kernels: bool) -> None:
     assert torch.isfinite(dgate).all()
 
 
+@pytest.mark.parametrize("logit", [20.0, 500.0, INF])
+def test_a_closed_branch_passes_on_the_gradient_of_its_log_sum_exp(logit: float) -> None:
+    """The kernels fold a weight into the exponent; one of 0 must not take the log-sum-exp's gradient with it."""
+    p = patternc.loads("causal pattern gated { attend gate(window(3), stride(4)) }")
+    q, k, v, gate = draw(20, branches=2)
+    gate[:, :, ::2, 1] = -logit
+    kernels, cpu = (run(p, [q, k, v, gate], kernels) for kernels in (True, False))
+    for mine, theirs in zip(kernels, cpu, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+    closed = run(patternc.loads("causal pattern alone { attend stride(4) }"), [q, k, v], False, gradient=0 * q)
+    assert closed[2].abs().sum() > 0  # the second branch's log-sum-exp alone has a gradient
+
+
 @pytest.mark.parametrize("name", ["band", "residue", "columns", "blocks", "union", "gate"])
 def test_scores_of_magnitude_10000(name: str) -> None:
     """Nothing overflows: probabilities are 0 or 1 then, and the reference is as far off as the kernels."""

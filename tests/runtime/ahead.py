@@ -20,7 +20,7 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = ("sm_80", "sm_89", "sm_90", "sm_100", "gfx942")
 KINDS = ("forward", "backward_q", "backward_kv")
-ROWS = (16, 32, 2**30)
+ROWS = (16, 32, 512, 2**30)
 """Rows of a residue class: the shortest, short ones, and those that are many tiles long."""
 HEAD_DIMS = (64, 128, 256)
 DTYPES = ("bfloat16", "float16", "float32")
@@ -39,7 +39,7 @@ class Config:
     rows: int = 2**30
     descriptors: bool = False
     extras: bool = False
-    """Lengths of rows, grouped heads, wide offsets, gradients that are added up, and one of the log-sum-exp."""
+    """Lengths of rows, grouped heads, gradients that are added up, and one of the log-sum-exp."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Found:
     limit: int
     registers: int
     spilled: int
+    guarded: bool
 
 
 def configurations(target: str, pattern: str) -> Iterator[Config]:
@@ -65,8 +66,9 @@ def configurations(target: str, pattern: str) -> Iterator[Config]:
                     for rows in ROWS if dtype == "bfloat16" else ROWS[-1:]:
                         for extras in (False, True):
                             yield Config(pattern, i, kind, target, head_dim, dtype, rows, extras=extras)
-                if target in ("sm_90", "sm_100") and not part.columns and len(part.periods) == 1:
-                    yield Config(pattern, i, kind, target, head_dim, descriptors=True)
+                if target in ("sm_90", "sm_100") and not (part.columns or part.guarded) and len(part.periods) == 1:
+                    for rows in ROWS:
+                        yield Config(pattern, i, kind, target, head_dim, rows=rows, descriptors=True)
 
 
 def found(configs: list[Config]) -> list[Found]:
@@ -91,12 +93,12 @@ def compiled(config: Config) -> Found:
     tile = module.tiling(config.kind, config.head_dim, dtype, config.descriptors, config.rows, chip)
     use = ahead.Use(
         config.head_dim, dtype, config.descriptors, group=2 if config.extras else 1, lengths=config.extras,
-        wide=config.extras, accumulate=config.extras, lse_gradient=config.extras,
+        accumulate=config.extras, lse_gradient=config.extras,
     )  # fmt: skip
     assert not use.descriptors or ahead.describable(part, use)
     result = ahead.compile_kernel("", config.kind, getattr(part, config.kind), tile, use, config.target)
     bound = module.shared_bytes(config.kind, tile, config.head_dim, dtype, chip)
-    return Found(result.shared, bound, chip.shared, result.registers, result.spilled)
+    return Found(result.shared, bound, chip.shared, result.registers, result.spilled, part.guarded)
 
 
 @cache

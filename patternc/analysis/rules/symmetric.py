@@ -4,17 +4,20 @@ With j of L layers spent on skips, L layers see ``m*p + [-k*(L - j), k*(L - j)]`
 from both ends of a gap, so it closes when the two together measure ``p - 1``.  Lags are counted on the unbounded line.
 On a sequence the steps can be taken in an order that never leaves it where it is as long as the two longest different
 steps together (``n >= p + k`` for one skip); in a shorter one, from ``n = p + 1`` on, the ends may cut a path.
+
+Skips without end: the lags need ``1 + ceil((p // 2) / k)`` layers.  From ``n >= 3*p`` on one more is always enough: a
+hop to the middle, windows there, where no end is near, and a hop to the aim.
 """
 
 from __future__ import annotations
 
-from patternc.analysis.closed_form import Rule
+from patternc.analysis.closed_form import Bounds, Rule, Value
 from patternc.analysis.family import INFINITE
 from patternc.analysis.rules.skips import first_run, single_skip, with_windows
 from patternc.analysis.rules.window import layers_to_cross
 from patternc.analysis.subject import Subject
 from patternc.analysis.symbolic.formula import formula
-from patternc.ir.expr import ZERO, Expr
+from patternc.ir.expr import ONE, ZERO, Expr, add
 
 
 def _shape(subject: Subject) -> dict[str, Expr] | None:
@@ -91,11 +94,13 @@ def _coverage(subject: Subject, layers: Expr) -> Expr | None:
     return formula("L*M*p + 1 - holes", holes=holes, **shape)
 
 
-def _depth(subject: Subject, tokens: Expr) -> Expr | None:
+def _depth(subject: Subject, tokens: Expr) -> Value | None:
     shape = _shape(subject)
-    if shape is None or "M" not in shape:
+    if shape is None:
         return None
     shape["n"] = tokens
+    if "M" not in shape:
+        return _endless_depth(subject, shape)
     if not subject.ask("n >= 2", **shape):
         return ZERO
     if subject.ask("n <= p or k >= M*p", **shape):
@@ -116,6 +121,13 @@ def _depth(subject: Subject, tokens: Expr) -> Expr | None:
     if single or subject.ask("c % 2 == 0", **shape):
         return formula("c // 2 + (n - 1 - k*(c // 2) + M*p - 1) // (M*p)", **shape)
     return formula("c // 2 + 1 + (max(0, n - 1 - p - k*(c // 2)) + M*p - 1) // (M*p)", **shape)
+
+
+def _endless_depth(subject: Subject, shape: dict[str, Expr]) -> Bounds | None:
+    if not subject.ask("p >= 2 and k >= 1 and k < p and n >= 3*p", **shape):
+        return None
+    least = formula("1 + (p // 2 + k - 1) // k", **shape)
+    return Bounds(least, add(least, ONE))
 
 
 RULE = Rule(

@@ -112,9 +112,11 @@ class Poly:
         """The positive multiple with whole coefficients that have no common divisor."""
         if not self.terms:
             return self
-        scale = lcm(*(Fraction(c).denominator for _, c in self.terms))
+        scale = lcm(*[c.denominator for _, c in self.terms])
         whole = [int(c * scale) for _, c in self.terms]
         divisor = gcd(*whole)
+        if scale == divisor == 1:
+            return self
         return Poly(tuple((m, c // divisor) for (m, _), c in zip(self.terms, whole, strict=True)))
 
     @cached_property
@@ -122,7 +124,7 @@ class Poly:
         """For ``self >= 0`` over the integers: `primitive`, its constant rounded down to what integers can reach."""
         if not self.terms:
             return self
-        scale = lcm(*(Fraction(c).denominator for _, c in self.terms))
+        scale = lcm(*[c.denominator for _, c in self.terms])
         whole = {m: int(c * scale) for m, c in self.terms}
         divisor = gcd(*(c for m, c in whole.items() if m)) or 1
         return Poly.of({m: c // divisor for m, c in whole.items()})
