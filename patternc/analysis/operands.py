@@ -8,6 +8,7 @@ from patternc.ir.program import Infinity, Measure
 
 
 def compared(op: str, left: Bound, right: Bound) -> bool:
+    """Whether ``left op right`` holds; each may be infinite."""
     return COMPARISONS[op](left, right)  # type: ignore[arg-type]
 
 
