@@ -8,7 +8,7 @@ from patternc.ir.program import Infinity, Measure
 
 
 def compared(op: str, left: Bound, right: Bound) -> bool:
-    """Whether a comparison of two numbers, which may be infinite, holds."""
+    """Whether ``left op right`` holds; each may be infinite."""
     return COMPARISONS[op](left, right)  # type: ignore[arg-type]
 
 
