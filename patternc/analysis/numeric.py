@@ -209,7 +209,9 @@ class Point:
         if depths.has_formula(self.model, n):
             return None
         try:
-            if depths.depth(self.model, n, layers) <= layers:
+            deepest = depths.depth(self.model, n, layers)
+            if deepest <= layers:
+                self.measured["depth", n] = deepest
                 return None
         except TooLarge:
             bounds = depths.enclosed(self.model, n)

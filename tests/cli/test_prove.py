@@ -118,3 +118,13 @@ def test_claims_with_numbers_start_fast() -> None:
     print(result.stdout)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.splitlines()[-1] == ""
+
+
+def test_hops_to_both_sides_say_which(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.pat"
+    path.write_text("pattern a { attend window(4, 4) }", encoding="utf-8")
+    _, out, _ = run(capsys, str(path), "a: covers(7, layers = 2)")
+    assert "path: 4 ahead, 1 ahead, from the last layer down" in out
+    _, out, _ = run(capsys, str(path), "a: covers(7, layers = 1)")
+    assert "one layer is not enough for 7 tokens" in out
+    assert "(lag -5)" in out

@@ -11,7 +11,7 @@ from patternc.ir.relation import LagMod
 
 
 def _width(subject: Subject, tokens: Expr) -> Expr | None:
-    """How many other tokens a query of ``tokens >= 1`` sees; None where the pattern is no ring."""
+    """How many other tokens a query of ``tokens >= 1`` sees, all where it is that many; None of what is no ring."""
     if subject.parts is None or len(subject.parts) != 1 or len(subject.parts[0]) != 1:
         return None
     ring = subject.parts[0][0]
@@ -19,7 +19,7 @@ def _width(subject: Subject, tokens: Expr) -> Expr | None:
         return None
     # A ring that was mirrored starts where n tells.
     if subject.ask("n <= w", n=tokens, w=ring.width):
-        return formula("n - 1", n=tokens)
+        return tokens
     inside = compare("<=", ring.phase, ZERO), compare(">", formula("f + w", f=ring.phase, w=ring.width), ZERO)
     if not all(subject.know.proves(condition) for condition in inside):
         return None
