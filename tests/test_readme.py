@@ -36,6 +36,8 @@ EXEMPT = {
     "make demo": "it makes an environment of its own; its commands stand in the Makefile and are tested one by one",
     "make test": "this is a part of it",
     "patternc prove examples/paper_claims.pat": "tests/analysis/test_rules_paper.py asks for every verdict of the file",
+    "python examples/char_lm.py --preset toy --threads 1 --out benchmarks/results/char_lm_toy": "it takes minutes;"
+    " tests/runtime/test_char_lm.py runs it at a smaller size",
     "python benchmarks/attention.py --rows 'time-n16384-d128-*' --csv attention.csv": "it needs a GPU",
 }
 """Commands that are not run here, with the reason."""
@@ -69,7 +71,7 @@ RECIPES = [b for b in BLOCKS if b.kind == "python" and b.body.startswith("# patt
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the commands run: the examples are there, and what they write is not in the checkout."""
-    for name in ("examples", "docs"):
+    for name in ("examples",):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
@@ -183,14 +185,14 @@ def test_the_picture(tmp_path: Path) -> None:
     """It is what the tool draws now, and its caption says what it shows."""
     from matplotlib.image import imread
 
-    source = driver.read_source(str(ROOT / "docs" / "pi_against_window.pat"))
+    source = driver.read_source(str(ROOT / "examples" / "pictures" / "pi_against_window.pat"))
     program = driver.load_program(source)
     pi, window = (Subject(source, program, (instantiate(p, {}),)) for p in program.patterns)
     text = README.read_text(encoding="utf-8")
     for number in (pi.field[-1].reach, pi.field[-1].holes, window.field[-1].reach):
         assert f" {number:,}" in text.split("```")[0]
     write_pictures([pi, window], tmp_path / "new.png")
-    shown, new = imread(ROOT / "docs" / "pi_against_window.png"), imread(tmp_path / "new.png")
+    shown, new = imread(ROOT / "examples" / "pictures" / "pi_against_window.png"), imread(tmp_path / "new.png")
     assert shown.shape == new.shape
     # Another matplotlib may set a letter elsewhere by a pixel.
     assert np.abs(shown - new).mean() < 0.02
@@ -199,7 +201,7 @@ def test_the_picture(tmp_path: Path) -> None:
 def test_every_file_that_is_linked_is_there() -> None:
     text = README.read_text(encoding="utf-8")
     for path in re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(
-        r"`((?:examples|docs|benchmarks|tests|patternc)/\S*)`", text
+        r"`((?:examples|benchmarks|tests|patternc)/\S*)`", text
     ):
         assert (ROOT / path).exists() or not path.endswith((".py", ".pat", ".csv", ".png", ".md")), path
 

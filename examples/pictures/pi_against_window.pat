@@ -1,5 +1,5 @@
 # The picture of the README: pi-Attention (arXiv 2511.10696) above a ring-local window that reads as many keys for a
-# token, 74.  Drawn by: patternc show docs/pi_against_window.pat -o docs/pi_against_window.png
+# token, 74.  Drawn by: patternc show examples/pictures/pi_against_window.pat -o examples/pictures/pi_against_window.png
 causal pattern pi_attention(k = 64, p = 256, hops = 8) {
     require hops >= 1, p > k
     local = window(k)
