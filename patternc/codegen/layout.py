@@ -15,22 +15,47 @@ def tidy(text: str) -> str:
     text = re.sub(r"\n{2,}(?=[ ])", "\n\n", text)
     text = re.sub(r"(:\n)\n+(?= )", r"\1", text)
     lines: list[str] = []
-    quoted = False
-    for line in text.splitlines():
-        lines += [line] if len(line) <= WIDTH else _wrapped(line, quoted=quoted)
-        quoted ^= line.count('"""') % 2 == 1
+    left = text.splitlines()
+    while left:
+        line = left.pop(0)
+        if line.lstrip().startswith('"""'):
+            text = [line]
+            while '"""' not in text[-1] or (len(text) == 1 and text[0].count('"""') == 1):
+                text.append(left.pop(0))
+            lines += _docstring(text)
+        else:
+            lines += [line] if len(line) <= WIDTH else _wrapped(line)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _wrapped(line: str, *, quoted: bool) -> list[str]:
-    """A long line in pieces: prose between words, code where a bracket is open."""
+def _docstring(lines: list[str]) -> list[str]:
+    """A docstring whose paragraphs are filled anew where a line of theirs is too long; indented lines stay lines."""
+    indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
+    if len(lines) == 1 and len(lines[0]) > WIDTH:
+        lines = [lines[0].removesuffix('"""'), indent + '"""']
+    result: list[str] = []
+    paragraph: list[str] = []
+    for line in [*lines, ""]:
+        flows = line.strip() not in ("", '"""') and not line.removeprefix(indent).startswith(" ")
+        if flows:
+            paragraph.append(line)
+            continue
+        if any(len(p) > WIDTH for p in paragraph):
+            text = " ".join(p.strip() for p in paragraph)
+            paragraph = textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
+        result += paragraph
+        paragraph = []
+        if len(line) > WIDTH:
+            deeper = line[: len(line) - len(line.lstrip())] + "    "
+            result += textwrap.wrap(line, WIDTH, subsequent_indent=deeper)
+        else:
+            result.append(line)
+    return result[:-1]
+
+
+def _wrapped(line: str) -> list[str]:
+    """A long line in pieces: comments between words, code where a bracket is open."""
     indent = line[: len(line) - len(line.lstrip())]
-    if line.lstrip().startswith('"""'):
-        closed = line.endswith('"""')
-        wrapped = textwrap.wrap(line.removesuffix('"""'), WIDTH, subsequent_indent=indent, drop_whitespace=True)
-        return [*wrapped, indent + '"""'] if closed else wrapped
-    if quoted:
-        return textwrap.wrap(line, WIDTH, initial_indent="", subsequent_indent=indent + "    ")
     if line.lstrip().startswith("#"):
         return textwrap.wrap(line, WIDTH, subsequent_indent=indent + "# ")
     pieces = _pieces(line)

@@ -27,3 +27,12 @@ def test_no_line_is_too_long_and_nothing_is_lost() -> None:
 def test_blank_lines() -> None:
     assert tidy("a = 1\n\n\n\n\n\nb = 2\n") == "a = 1\n\n\nb = 2\n"
     assert tidy("def f():\n\n\n    a = 1\n\n\n    b = 2\n") == "def f():\n    a = 1\n\n    b = 2\n"
+
+
+def test_a_paragraph_with_a_long_line_is_filled_anew_and_others_stay() -> None:
+    long = f"    {LONG.strip()}\n    and more\n    still."
+    text = f'def f():\n    """One.\n\n{long}\n\n    short\n    lines\n    """\n    return 1\n'
+    shown = tidy(text).splitlines()
+    assert shown[3].startswith("    word word")
+    assert shown[4].endswith("word and more still.")
+    assert shown[5:9] == ["", "    short", "    lines", '    """']
