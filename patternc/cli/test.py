@@ -50,6 +50,9 @@ def test_command(
     from patternc.runtime import testing
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    problem = None if device == "cuda" else testing.interpreter_problem()
+    if problem is not None:
+        fail(problem)
     where = torch.cuda.get_device_name() if device == "cuda" else "Triton's interpreter on the CPU"
     if not as_json:
         print(f"kernels against the dense reference, on {where}")

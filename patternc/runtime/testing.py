@@ -12,6 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -348,6 +349,14 @@ def cases(load: Callable[[dict[str, int]], Pattern], parameters: dict[str, int],
         )
 
     return one()
+
+
+def interpreter_problem() -> str | None:
+    """Why Triton's interpreter cannot run kernels here, and what helps; None where it can."""
+    triton, numpy = (tuple(int(n) for n in version(name).split(".")[:2]) for name in ("triton", "numpy"))
+    if triton < (3, 7) and numpy >= (2, 4):
+        return "the interpreter of triton 3.6 needs numpy below 2.4 (triton #9171); install numpy<2.4, or triton 3.7"
+    return None
 
 
 def run_one(load: Callable[[dict[str, int]], Pattern], case: Case, device: str) -> Report:

@@ -8,6 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from patternc.runtime import testing
+
 ROOT = Path(__file__).parents[2]
 WINDOW = "causal pattern near(w = 3) { attend window(w) }\n"
 
@@ -87,3 +91,16 @@ def test_wrong_calls() -> None:
         assert done.returncode == 2, done.stdout
         assert says in done.stderr
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("triton", "numpy", "works"),
+    [("3.6.0", "2.4.6", False), ("3.6.0", "2.3.5", True), ("3.7.0", "2.4.0", True), ("3.10.1", "3.0.0rc1", True)],
+)
+def test_an_interpreter_that_does_not_work_is_named(
+    triton: str, numpy: str, works: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(testing, "version", lambda name: {"triton": triton, "numpy": numpy}[name])
+    problem = testing.interpreter_problem()
+    assert (problem is None) == works
+    assert works or "install numpy<2.4" in str(problem)
