@@ -153,8 +153,8 @@ class _Search(checker.Case):
         if self._known(checker.Poly(1) - p):
             end = hops * count
             return {"value": tree(end), "runs": [[tree(count), 0, tree(end)]], "last": tree(end), "most": 0}
-        if self.endless and not self._known(count - 2):
-            # One layer is no case of a claim that holds; whatever is stated of it follows from that.
+        if self.endless and not self._known(count - 2) and _combination(self.hyps) is not None:
+            # That there is one layer only contradicts what is given: whatever is stated then follows.
             return {"value": 0, "runs": [[0, 0, 0]], "last": 0, "most": 0}
         last = before + self.floor(k + 1, p)
         runs = [[tree(count - 1), 0, tree(before)]]

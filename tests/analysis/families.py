@@ -128,7 +128,7 @@ FAMILIES = (
         where=lambda a, p, k, M: a < k < p or M == 0,
     ),
     Family(
-        "causal pattern runs_(a = 2, p = 7, k = 3) { attend window(k) | where(d % p <= a) }",
+        "causal pattern runs_(a = 2, p = 7, k = 3) { require a >= 0; attend window(k) | where(d % p <= a) }",
         {"a": range(4), "p": range(1, 10), "k": range(6)},
         lambda a, p, k: skips(k, p, None, min(a, p - 1)),
         endless=LONGEST,

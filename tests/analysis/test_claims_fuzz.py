@@ -111,7 +111,7 @@ def _term(rng: random.Random, names: list[str], free: bool) -> str:
 
 def about(rng: random.Random, drawn: Drawn, free: bool) -> str:
     """A claim with its target, arguments and condition."""
-    target = rng.choice([*drawn.patterns, *(["s"] if drawn.stacked else [])])
+    target: str = rng.choice([*drawn.patterns, *(["s"] if drawn.stacked else [])])
     pattern = drawn.patterns.get(target)
     values = {} if pattern is None else section1.parameters(pattern, {})
     given = [
