@@ -23,10 +23,10 @@ demo: .venv/installed
 	@echo "demo: all of it works; the kernels are in build/pi_attention.py"
 
 test: .venv/installed
-	$(BIN)/python -m pytest -q -rs -n 2 --dist loadfile -m "not slow and not gpu"
+	$(BIN)/python -m pytest -q -rs -n 2 --dist worksteal -m "not slow and not gpu"
 
 test-all: .venv/installed
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not gpu" --timeout 3600
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not gpu" --timeout 3600
 
 fuzz: .venv/installed
 	$(BIN)/python -m tests.fuzz.campaign

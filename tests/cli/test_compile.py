@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -93,43 +92,3 @@ def test_ahead_of_time_without_a_gpu(tmp_path: Path) -> None:
             for form in forms:
                 assert (tmp_path / "out" / f"small.{kernel}.{target}.{form}").stat().st_size > 1000
     assert "wgmma" in (tmp_path / "out" / "small.band_forward.sm_90.ptx").read_text()
-
-
-def test_the_test_command_passes_and_names_its_kernels(tmp_path: Path) -> None:
-    (tmp_path / "small.pat").write_text(SMALL)
-    done = patternc("test", "small.pat", "--examples", "3", cwd=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "small: 3 cases" in done.stdout
-    for kernel in ("band_forward", "band_backward_q", "band_backward_kv", "residue_forward", "residue_backward_kv"):
-        assert kernel in done.stdout
-    assert "passed" in done.stdout
-
-
-def test_a_failure_prints_a_command_that_repeats_it(tmp_path: Path) -> None:
-    (tmp_path / "small.pat").write_text(SMALL)
-    # A kernel that is wrong on purpose: its window is one key short.
-    broken = tmp_path / "sitecustomize.py"
-    broken.write_text(
-        "import patternc.codegen.render as r\n"
-        "plain = r.render\n"
-        "r.render = lambda plan, values: plain(plan, values).replace('live = ((lag >= 0) & (lag <=', "
-        "'live = ((lag >= 0) & (lag <')\n"
-    )
-    path = f"{tmp_path}{os.pathsep}{ROOT}"
-    done = patternc("test", "small.pat", "--examples", "30", cwd=tmp_path, PYTHONPATH=path)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "FAILED" in done.stdout
-    command = next(line for line in done.stdout.splitlines() if "patternc test" in line and "--case" in line)
-    case = json.loads(command.split("--case ")[1].strip("'"))
-    arguments = ["test", "small.pat", "--pattern", "small", "--case", json.dumps(case)]
-    assert patternc(*arguments, cwd=tmp_path, PYTHONPATH=path).returncode == 1
-    assert patternc(*arguments, cwd=tmp_path).returncode == 0
-
-
-@pytest.mark.parametrize("case", ["{", "[]", '{"nonsense": 1}', '{"nq": "x"}', '{"values": 3}'])
-def test_a_case_that_is_none_is_refused(case: str, tmp_path: Path) -> None:
-    (tmp_path / "small.pat").write_text(SMALL)
-    done = patternc("test", "small.pat", "--case", case, cwd=tmp_path)
-    assert done.returncode == 2
-    assert "--case" in done.stderr
-    assert "Traceback" not in done.stderr

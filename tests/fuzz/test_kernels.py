@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from hypothesis import Phase, given, settings
+import pytest
+from hypothesis import Phase, given, seed, settings
 
 from tests.fuzz.checks import check_call
 from tests.fuzz.programs import Sample, samples
 
 
-@settings(max_examples=300, phases=[Phase.generate])
-@given(samples(tokens=20))
-def test_kernels(sample: Sample) -> None:
-    check_call(sample, kernels=True)
+@pytest.mark.parametrize("part", range(6))
+def test_kernels(part: int) -> None:
+    """300 programs in all."""
+
+    @seed(part)
+    @settings(max_examples=50, phases=[Phase.generate])
+    @given(samples(tokens=20))
+    def holds(sample: Sample) -> None:
+        check_call(sample, kernels=True)
+
+    holds()

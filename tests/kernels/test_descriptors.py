@@ -18,13 +18,13 @@ CASES = {
 def test_descriptors(name: str, given: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     module = pattern(name).module(HEADS)
     used: list[int] = []
-    original = module._descriptor
+    original = module._descriptor_layout
 
     def seen(x: object, period: int, block: int) -> object:
         used.append(period)
         return original(x, period, block)
 
-    monkeypatch.setattr(module, "_descriptor", seen)
+    monkeypatch.setattr(module, "_descriptor_layout", seen)
     monkeypatch.setattr(module, "DESCRIPTORS", True)
     check(name, dtype="float16", **given)
     assert used, "no tile came through a descriptor"

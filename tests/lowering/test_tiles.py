@@ -59,7 +59,7 @@ def forward_tiles(pattern: patternc.Pattern, heads: int, sample: Sample, block: 
     return found
 
 
-@settings(max_examples=80, phases=[Phase.generate])
+@settings(max_examples=40, phases=[Phase.generate])
 @given(samples(tokens=40))
 def test_no_tile_is_computed_in_vain(sample: Sample) -> None:
     pattern = pattern_of(sample.drawn)
