@@ -209,7 +209,8 @@ def _about_stack(program: Program, stack: Stack, item: Prove) -> _Layers | None:
     layers: list[list[list[Tree]]] = []
     nothing = Knowledge((), ())
     for instance in stack_layers(program, stack, arguments):
-        count = item.heads.value if isinstance(item.heads, Int) else instance.default_heads()
+        given = item.heads.value if isinstance(item.heads, Int) else None
+        count = given or (instance.default_heads() if instance.depends_on_head else 1)
         branches = {branch: None for head in instance.heads(count) for branch in head.branches}
         layer = _lags(union(*branches), nothing)
         if layer is None:

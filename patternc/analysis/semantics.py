@@ -103,6 +103,9 @@ def layer_of(instance: Instance, heads: int | None = None, given: bool = True) -
     depends = instance.depends_on_head
     chosen = (heads is None or not given) and depends and instance.fixed_heads is None
     count = heads if heads is not None else instance.default_heads() if depends else 1
+    if not depends:
+        instance.owners(count)  # heads that are alike are looked at once, where there can be so many
+        count = 1
     branches = [head.branches for head in instance.heads(count)]
     distinct = list(dict.fromkeys(branches))
     order = tuple(distinct.index(b) for b in branches) if depends else (0,)

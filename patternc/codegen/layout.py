@@ -19,10 +19,10 @@ def tidy(text: str) -> str:
     while left:
         line = left.pop(0)
         if line.lstrip().startswith('"""'):
-            text = [line]
-            while '"""' not in text[-1] or (len(text) == 1 and text[0].count('"""') == 1):
-                text.append(left.pop(0))
-            lines += _docstring(text)
+            block = [line]
+            while '"""' not in block[-1] or (len(block) == 1 and line.count('"""') == 1):
+                block.append(left.pop(0))
+            lines += _docstring(block)
         else:
             lines += [line] if len(line) <= WIDTH else _wrapped(line)
     return "\n".join(lines).rstrip() + "\n"

@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import gcd, lcm
 from typing import TypeAlias
 
 Monomial: TypeAlias = tuple[str, ...]
 """The variables of a product, sorted, each as often as its power: ``("k", "k", "p")`` is ``k*k*p``."""
 Number: TypeAlias = int | Fraction
+
+
+_ONE = (((), 1),)
+
+
+@lru_cache(maxsize=1 << 16)
+def _product(left: Monomial, right: Monomial) -> Monomial:
+    """Two monomials multiplied; the same few meet very often."""
+    return tuple(sorted(left + right))
 
 
 @dataclass(frozen=True)
@@ -71,10 +80,12 @@ class Poly:
         return self + -other
 
     def __mul__(self, other: Poly) -> Poly:
+        if self.terms == _ONE:
+            return other
         result: dict[Monomial, Number] = {}
         for m1, c1 in self.terms:
             for m2, c2 in other.terms:
-                monomial = tuple(sorted(m1 + m2))
+                monomial = _product(m1, m2)
                 result[monomial] = result.get(monomial, 0) + c1 * c2
         return Poly.of(result)
 

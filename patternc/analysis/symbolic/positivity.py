@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import TypeAlias
 
 from patternc.analysis.symbolic.polynomial import Monomial, Poly
@@ -48,13 +49,19 @@ def combined(hypotheses: Sequence[Poly], combination: Combination) -> Poly:
     return result
 
 
+@lru_cache(maxsize=1 << 15)
+def _product(left: Poly, right: Poly) -> Poly:
+    """Goals that follow one another share most of their hypotheses, and so most products."""
+    return left * right
+
+
 def _multiplied(level: Sequence[Column], hypotheses: Sequence[Poly], known: Sequence[Column]) -> list[Column]:
     """The products of ``level`` with one more hypothesis, without those that are multiples of known ones."""
     seen = {product.primitive for _, product in known}
     result: list[Column] = []
     for indices, product in level:
         for index in range(indices[-1] if indices else 0, len(hypotheses)):
-            column = product * hypotheses[index]
+            column = _product(product, hypotheses[index])
             if not column.terms or column.primitive in seen:
                 continue
             seen.add(column.primitive)
