@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Triton 3.9 warns where this is not said.
 export TRITON_DEFAULT_FP_FUSION ?= 1
 
-.PHONY: demo test test-all fuzz lint clean
+.PHONY: demo test test-all test-ahead fuzz lint clean
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -23,10 +23,13 @@ demo: .venv/installed
 	@echo "demo: all of it works; the kernels are in build/pi_attention.py"
 
 test: .venv/installed
-	$(BIN)/python -m pytest -q -rs -n 2 --dist worksteal -m "not slow and not gpu"
+	$(BIN)/python -m pytest -q -rs -n 2 --dist worksteal -m "not slow and not hours and not gpu"
 
 test-all: .venv/installed
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not gpu" --timeout 3600
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not hours and not gpu" --timeout 3600
+
+test-ahead: .venv/installed
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m hours --timeout 36000 tests/runtime/test_ahead.py
 
 fuzz: .venv/installed
 	$(BIN)/python -m tests.fuzz.campaign

@@ -56,6 +56,13 @@ def test_the_tightest_and_some_others_fit_without_spills() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("target", TARGETS)
+def test_some_of_every_pattern_fit_without_spills(target: str) -> None:
+    draw = random.Random(target)
+    check([draw.choice(list(configurations(target, name))) for name in PATTERNS])
+
+
+@pytest.mark.hours
 @pytest.mark.parametrize("name", PATTERNS)
 @pytest.mark.parametrize("target", TARGETS)
 def test_all_of_them_fit_without_spills(target: str, name: str) -> None:
