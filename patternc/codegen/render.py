@@ -4,41 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING
 
 from patternc import __version__, resources
+from patternc.codegen.env import environment
 from patternc.codegen.layout import tidy
 from patternc.codegen.views import fewer_branches, member_views, part_views
 from patternc.ir.plan import Plan
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
 
 _OPERATOR = "<operator>"
 """Stands for the name of the file's operators, which depends on the rest of its text."""
 
 
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(resources.folder("templates")),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-
-
 def render(plan: Plan, values: Mapping[str, int]) -> str:
     """The emitted file: kernels, autograd, functional call and module, on torch and triton alone."""
     parts, members = part_views(plan), member_views(plan)
+    printed, gathers = repr(parts), any(p.gather for p in parts)
+    divides = gathers or "floor_div(" in printed
     text = (
-        _environment()
+        environment()
         .get_template("module/file.py.j2")
         .render(
             name=plan.name,
@@ -59,7 +42,9 @@ def render(plan: Plan, values: Mapping[str, int]) -> str:
             members=members,
             layer=resources.classes("runtime/layer.py"),
             operator=_OPERATOR,
-            any_gather=any(p.gather for p in parts),
+            any_gather=gathers,
+            uses_floor_div=divides,
+            uses_floor_mod=divides or "floor_mod(" in printed or any(p.period for p in parts),
             uses_minimum=any("_minimum(" in e or "_maximum(" in e for m in members for e in m.expressions)
             or any("_minimum(" in s.torch_mask or "_maximum(" in s.torch_mask for p in parts for s in p.segments),
         )

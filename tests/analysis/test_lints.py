@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -100,14 +99,3 @@ def test_a_stack_whose_layers_do_not_reach() -> None:
     assert found.code == "unreachable"
     assert "multiple of 2" in found.message
     assert text[found.span.start : found.span.end] == "s"
-
-
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.name)
-def test_times(path: Path) -> None:
-    """Printed, not judged."""
-    source = driver.read_source(str(path))
-    program = driver.load_program(source)
-    instances = [instantiate(p, {}) for p in program.patterns]
-    begin = time.perf_counter()
-    found = lint(program, instances, source)
-    print(f"{path.name}: {1e3 * (time.perf_counter() - begin):.1f} ms, {len(found)} warnings")
