@@ -34,8 +34,6 @@ def render(plan: Plan, values: Mapping[str, int]) -> str:
             gated=len(plan.branches) > 1,
             ragged=fewer_branches(plan),
             fused=any(p.fuses for p in parts),
-            others_arguments="".join(f"out_{b}_ptr, " for b in range(len(plan.branches) - 1))
-            + "weight_ptr, fused_ptr, ",
             documents=plan.documents,
             covered=tuple(b.covered for b in plan.branches),
             parts=parts,
@@ -43,6 +41,8 @@ def render(plan: Plan, values: Mapping[str, int]) -> str:
             layer=resources.classes("runtime/layer.py"),
             operator=_OPERATOR,
             any_gather=gathers,
+            uneven=any(p.uneven for p in parts),
+            packs=any(p.packs for p in parts),
             uses_floor_div=divides,
             uses_floor_mod=divides or "floor_mod(" in printed or any(p.period for p in parts),
             uses_minimum=any("_minimum(" in e or "_maximum(" in e for m in members for e in m.expressions)

@@ -10,6 +10,7 @@ from patternc.ir.expr import TRUE, Expr, Int
 from patternc.ir.plan import Gather, HeadGroup, Part, PerHead, Plan, Segment
 from patternc.lowering.heads import heads_text
 from patternc.lowering.schedules import BY_KIND
+from patternc.lowering.schedules.band import BAND
 
 SCALARS = {f".{end}_{side}": f"{end}_{side}" for end in ("first", "last") for side in ("q", "k")}
 DOCUMENT_SCALARS = {f"{s}_{edge}": f"{n}_{edge}" for s, n in SCALARS.items() for edge in ("start", "end")}
@@ -75,10 +76,18 @@ class PartView:
     branch: int
     first: bool
     leaves_delta: bool
+    ends: bool
+    """Whether it is the last of its branch."""
     fuses: bool
     """Whether it runs last, for every head, and so adds up the branches of the gate."""
+    others: tuple[int, ...]
+    """The other branches."""
     below_zero: bool
     guarded: bool
+    packs: bool
+    """Whether a tile can hold several residue classes: queries and keys of the same rows, a mask that asks for lags."""
+    uneven: bool
+    """Whether a few keys are seen by far more queries than others, as sinks beside a window are."""
     by_head: bool
     """Whether its tiles differ from head to head."""
     tiling_by_head: bool
@@ -137,6 +146,7 @@ class _Constants:
 def part_views(plan: Plan) -> tuple[PartView, ...]:
     """One view a part, with names that are unique in the file."""
     parts = [(b, p) for b, branch in enumerate(plan.branches) for p in branch.parts]
+    parts.sort(key=lambda part: list(BY_KIND).index(part[1].kind))
     kinds = [p.kind for _, p in parts]
     counts: dict[str, int] = {}
     views: list[PartView] = []
@@ -144,11 +154,11 @@ def part_views(plan: Plan) -> tuple[PartView, ...]:
         index = counts.get(part.kind, 0)
         counts[part.kind] = index + 1
         name = part.kind if kinds.count(part.kind) == 1 else f"{part.kind}_{index}"
-        views.append(_part(plan, b, part, name))
+        views.append(_part(plan, b, part, name, last=len(views) == len(parts) - 1))
     return tuple(views)
 
 
-def _part(plan: Plan, branch: int, part: Part, name: str) -> PartView:
+def _part(plan: Plan, branch: int, part: Part, name: str, *, last: bool) -> PartView:
     constants = _Constants()
     used: set[str] = set()
 
@@ -177,9 +187,13 @@ def _part(plan: Plan, branch: int, part: Part, name: str) -> PartView:
         branch=branch,
         first=part.first,
         leaves_delta=part.leaves_delta,
-        fuses=len(plan.branches) > 1 and part in plan.branches[-1].parts[-1:] and _runs_always(part),
+        ends=part is plan.branches[branch].parts[-1],
+        fuses=last and len(plan.branches) > 1 and _runs_always(part),
+        others=tuple(b for b in range(len(plan.branches)) if b != branch),
         below_zero=part.below_zero,
         guarded=part.guarded,
+        packs=_packs(part, segments, documents or bool(constants.names)),
+        uneven=part.kind == BAND.kind and part.span is None and len(segments) > 1,
         by_head=bool(constants.names),
         tiling_by_head=any(isinstance(e, PerHead) for e in tiling),
         per_head_loop=bool(constants.names) or part.heads is not None,
@@ -208,6 +222,13 @@ def _part(plan: Plan, branch: int, part: Part, name: str) -> PartView:
         tile_query_scalars=_document_lines(part, "q", _full_symbols(part), "triton"),
         python_query_scalars=_document_lines(part, "q", _bound_symbols(part, "query"), "python"),
     )
+
+
+def _packs(part: Part, segments: tuple[SegmentView, ...], special: bool) -> bool:
+    """Whether several residue classes can share a tile."""
+    if part.period is None or part.guarded or part.heads is not None or len(segments) > 1 or special:
+        return False
+    return all(s.phase in (None, "0") and s.queries_live is None and s.keys_live is None for s in segments)
 
 
 def _segment(

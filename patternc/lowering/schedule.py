@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from patternc.ir.relation import Relation
-from patternc.lowering.schedules import BLOCKS, SCHEDULES, Scheduled, schedule_of
+from patternc.lowering.schedules import BLOCKS, BY_KIND, SCHEDULES, Scheduled, schedule_of
 from patternc.lowering.terms import Term, TooManyTermsError, disjoint, masked, meet, strengthened, terms
 
 
@@ -37,9 +37,9 @@ def schedule(relation: Relation) -> tuple[Scheduled, ...]:
         if not set(pieces).isdisjoint(left):
             others = [t for s in result for t in s.terms if any(meet(t, b) for b in left)]
         result.append(Scheduled(BLOCKS.kind, tuple(left), (None,) * len(left), tuple(others)))
-    return tuple(result)
+    return tuple(sorted(result, key=lambda one: list(BY_KIND).index(one.kind)))
 
 
 def _place(term: Term) -> int:
-    """Where the schedule of a term stands in the order of launches."""
+    """Where the schedule of a term stands among those that keep their terms whole."""
     return (*SCHEDULES, BLOCKS).index(schedule_of(term))

@@ -29,7 +29,7 @@ DESCRIPTORS = ("sm_90", "sm_100")
 """Targets whose kernels load by tensor descriptors too."""
 FORMS = {"cuda": ("ptx", "cubin"), "hip": ("hsaco",)}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-KINDS = ("forward", "backward_q", "backward_kv")
+KINDS = ("forward", "backward_q", "backward_kv", "backward")
 
 _SHORT = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 _FLOAT32 = ("lse_ptr", "dlse_ptr", "norm_ptr", "delta_ptr", "weight_ptr", "dweight_ptr")
@@ -52,6 +52,8 @@ class Use:
     accumulate: bool = False
     """Whether it adds to gradients of another part."""
     lse_gradient: bool = False
+    classes: int = 1
+    """Residue classes in a tile."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ def kernels(module: ModuleType) -> Iterator[tuple[str, str, Any, Any]]:
     """The kernels of an emitted file: name, kind, the part of the plan (None for `combine`) and the function."""
     for part in module.PARTS:
         for kind in KINDS:
-            yield f"{part.name}_{kind}", kind, part, getattr(part, kind)
+            if getattr(part, kind) is not None:
+                yield f"{part.name}_{kind}", kind, part, getattr(part, kind)
     if hasattr(module, "combine"):
         yield "combine", "combine", None, module.combine
 
@@ -110,6 +113,9 @@ def compile_kernel(name: str, kind: str, function: Any, tile: Any, use: Use, tar
     constants = {
         **{"D": use.head_dim, "BLOCK_D": _padded(use.head_dim), "BLOCK_Q": tile.BLOCK_Q, "BLOCK_K": tile.BLOCK_K},
         **{"LENGTHS": use.lengths, "WIDE": use.wide, "TMA": use.descriptors, "LSE_GRADIENT": use.lse_gradient},
+        "CLASSES": use.classes,
+        "KEEP": True,
+        "ACCUMULATE_KV": use.accumulate,
         **{"ACCUMULATE": use.accumulate, "PRECISION": "ieee" if use.dtype == torch.float32 else "tf32"},
         **({"group": 1, "served": 1} if use.group == 1 else {}),  # Triton compiles for a number of 1 apart
     }

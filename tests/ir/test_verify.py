@@ -87,7 +87,7 @@ def test_a_second_first_part() -> None:
     (branch,) = plan.branches
     parts = tuple(replace(p, first=True) for p in branch.parts)
     broken = replace(plan, branches=(replace(branch, parts=parts),))
-    assert list(plan_problems(broken)) == ["residue of branch 0 of a: a second first part"]
+    assert list(plan_problems(broken)) == ["band of branch 0 of a: a second first part"]
 
 
 def test_a_pass_is_verified_where_it_runs() -> None:

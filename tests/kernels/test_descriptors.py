@@ -7,7 +7,7 @@ import pytest
 from tests.kernels.schedules import HEADS, check, pattern
 
 CASES = {
-    "two tiles": dict(nq=60, nk=60, head_dim=16),
+    "several tiles": dict(nq=120, nk=120, head_dim=16),
     "a chunk of queries, grouped heads": dict(nq=30, nk=60, kv_heads=1, head_dim=32),
 }
 """Lengths that the periods of the patterns divide."""

@@ -40,6 +40,8 @@ class Config:
     descriptors: bool = False
     extras: bool = False
     """Lengths of rows, grouped heads, gradients that are added up, and one of the log-sum-exp."""
+    classes: int = 1
+    """Residue classes side by side in a tile."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,19 @@ def configurations(target: str, pattern: str) -> Iterator[Config]:
                 if target in ("sm_90", "sm_100") and not (part.columns or part.guarded) and len(part.periods) == 1:
                     for rows in ROWS:
                         yield Config(pattern, i, kind, target, head_dim, rows=rows, descriptors=True)
+        if part.backward is not None:
+            yield from packed(pattern, i, target)
+
+
+def packed(pattern: str, part: int, target: str) -> Iterator[Config]:
+    """Those with residue classes side by side: at once where that is done, else one gradient after the other."""
+    for head_dim in HEAD_DIMS:
+        for extras in (False, True):
+            for classes in (1, 2):
+                at_once = target in ("sm_90", "sm_100") and head_dim <= 128
+                for kind in ("forward", "backward") if at_once else KINDS:
+                    if classes > 1 or kind == "backward":
+                        yield Config(pattern, part, kind, target, head_dim, extras=extras, classes=classes)
 
 
 def found(configs: list[Config]) -> list[Found]:
@@ -90,10 +105,13 @@ def compiled(config: Config) -> Found:
     part = module.PARTS[config.part]
     dtype = ahead.DTYPES[config.dtype]
     chip = ahead.chip_of(module, config.target)
-    tile = module.tiling(config.kind, config.head_dim, dtype, config.descriptors, config.rows, chip)
+    if config.kind == "backward" or config.classes > 1:
+        tile = module.packing(config.kind, config.head_dim, dtype, chip, 2 if config.extras else 1)
+    else:
+        tile = module.tiling(config.kind, config.head_dim, dtype, config.descriptors, config.rows, chip)
     use = ahead.Use(
         config.head_dim, dtype, config.descriptors, group=2 if config.extras else 1, lengths=config.extras,
-        accumulate=config.extras, lse_gradient=config.extras,
+        accumulate=config.extras, lse_gradient=config.extras, classes=config.classes,
     )  # fmt: skip
     assert not use.descriptors or ahead.describable(part, use)
     result = ahead.compile_kernel("", config.kind, getattr(part, config.kind), tile, use, config.target)

@@ -15,6 +15,7 @@ TIGHTEST = [
     Config("residue", 0, "backward_kv", "sm_90"),
     Config("band", 0, "backward_kv", "sm_90", head_dim=256, descriptors=True),
     Config("band", 0, "backward_q", "sm_90", head_dim=256, dtype="float32"),
+    Config("gate", 0, "backward", "sm_90", extras=True, classes=2),
     Config("band", 0, "forward", "sm_89"),
     Config("band", 0, "forward", "gfx942"),
 ]

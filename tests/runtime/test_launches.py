@@ -69,7 +69,7 @@ def call(q, k, v, do, scale, lengths):
     launches.clear()
     given = module._Call(q, k, v, scale, lengths)
     weight = [torch.rand(1, 2, q.shape[2], 2)] if gated else []
-    out, lse, *outs = module._kernels_forward(given, *weight)
+    out, lse, *outs = module._kernels_forward(given, *weight, True)
     module._kernels_backward(given, outs[0] if gated else out[None], lse, *weight, do, None)
     return list(launches)
 

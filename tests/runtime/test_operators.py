@@ -278,6 +278,24 @@ def test_a_forward_alone_keeps_nothing_for_the_backward(name: str) -> None:
     assert not kept
 
 
+@pytest.mark.parametrize("gated", [False, True], ids=["plain", "gated"])
+def test_without_gradients_kernels_write_the_output_alone(gated: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No log-sum-exp, and of a gate's branches only those that the last kernel has to read."""
+    pattern = patternc.loads(f"causal pattern a {{ attend {'gate(window(4), stride(3))' if gated else 'window(4)'} }}")
+    module, shape = pattern.module(HEADS), (1, HEADS, 40, DIM)
+    monkeypatch.setattr(module, "INTERPRETED", True)
+    q, k, v = (torch.randn(shape) for _ in range(3))
+    gate = torch.randn(*shape[:3], 2) if gated else None
+    made: list[int] = []
+    for name in ("empty", "empty_like", "empty_strided"):
+        plain = getattr(torch, name)
+        monkeypatch.setattr(torch, name, lambda *a, plain=plain, **b: made.append((x := plain(*a, **b)).numel()) or x)
+    with torch.no_grad():
+        out = module.attention(q, k, v, gate)
+    assert [n for n in made if n] == [q.numel()] * (2 if gated else 1)
+    torch.testing.assert_close(out, pattern.reference(q, k, v, gate), atol=1e-5, rtol=1e-5)
+
+
 def test_the_gradient_of_the_log_sum_exp_alone() -> None:
     for name in ("plain", "gated"):
         call = Call(name)

@@ -12,9 +12,14 @@ SCHEDULES: tuple[Schedule, ...] = (
     COLUMNS,
     RESIDUE,
 )
-"""In the order of their launches.  A term gets the last one that fits it, and `BLOCKS` where none does."""
+"""A term gets the last one that fits it, and `BLOCKS` where none does.  Where terms overlap, those of earlier ones stay
+whole.
+"""
 
-BY_KIND = {one.kind: one for one in (*SCHEDULES, BLOCKS)}
+BY_KIND = {one.kind: one for one in (*reversed(SCHEDULES), BLOCKS)}
+"""In the order of their launches: later ones go on from what earlier ones left, and a band, which computes most for
+what it loads, has the time to load that, too.
+"""
 
 
 def schedule_of(term: Term) -> Schedule:
