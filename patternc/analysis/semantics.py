@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from patternc.analysis.intset import INF, IntSet, interval
+from patternc.analysis.apart import Apart
+from patternc.analysis.intset import INF, IntSet, TooLarge, interval
 from patternc.analysis.rows import rows_of
 from patternc.analysis.shapes import EVERY, SELF, Both, Either, LagIn, Shape, by_lag, depends_on_n, lag_set, shape_of
 from patternc.ir.instantiate import Instance
@@ -65,6 +66,14 @@ class Layer:
         if not by_lag(self.shape):
             raise NotByLag(f"in pattern {self.name} " + _why_not(self.shape))
         return lag_set(self.shape) | interval(0, 0)
+
+    @cached_property
+    def crossed(self) -> IntSet | Apart:
+        """Its `lags`, with parts kept apart where they are too large for one set.  Raises `NotByLag`."""
+        try:
+            return self.lags
+        except TooLarge:
+            return Apart(Either((*(self.shape.parts if isinstance(self.shape, Either) else (self.shape,)), SELF)))
 
     def step(self, n: int) -> Shape:
         """The union with the residual, at length n."""
