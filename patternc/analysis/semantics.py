@@ -93,6 +93,16 @@ class Layer:
         """Each distinct head's branches by themselves."""
         return [[shape_of(b, n) for b in head] for head in self.heads]
 
+    @cached_property
+    def branch_lags(self) -> list[list[IntSet]] | None:
+        """Each distinct head's branches as sets of lags; None where one is none, or too large."""
+        shapes = self.branch_shapes(None)
+        try:
+            plain = all(by_lag(shape) for head in shapes for shape in head)
+            return [[lag_set(shape) for shape in head] for head in shapes] if plain else None
+        except TooLarge:
+            return None
+
     def head_shapes(self, n: int | None) -> list[Shape]:
         """Each distinct head, its branches united."""
         return [shape_of(Union(head), n) for head in self.heads]
