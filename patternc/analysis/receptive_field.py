@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from patternc.analysis import bits
+from patternc.analysis import bits, filling
 from patternc.analysis.apart import Apart, first_gap, whole_sum
 from patternc.analysis.endless import endless_sum
 from patternc.analysis.intset import INF, Bound, IntSet, TooLarge, interval
@@ -209,12 +209,7 @@ def _bit_sum(parts: Parts) -> int:
     span = sum(int(d.greatest - d.least) * c for d, c in parts)
     if span > MAX_BITS:
         raise TooLarge(f"a receptive field of more than {MAX_BITS} lags without a closed form")
-    total, mask, offset = 1, bits.ones(span + 1), 0
-    for lags, count in parts:
-        least = int(lags.least)
-        total = add_layers(total, lags.shifted(-least), count, mask)
-        offset -= least * count
-    return total >> offset
+    return filling.whole_sum(parts) >> -sum(int(lags.least) * count for lags, count in parts)
 
 
 def _set_sum(parts: Parts, budget: Bound = INF) -> IntSet:
