@@ -106,7 +106,8 @@ def _needed(terms: set[Term]) -> set[Term]:
 def _first_missing(terms: set[Term]) -> Bound:
     """The least number from 0 up that is in none of the terms."""
     some, others = EMPTY, []
-    for term in sorted(terms, key=lambda t: (abs(t.period), t)):
+    # The densest first: what is missing of these is looked for in the others.
+    for term in sorted(terms, key=lambda t: (-(t.width + 1) / abs(t.period), t)):
         try:
             some |= term.as_set()
         except TooLarge:

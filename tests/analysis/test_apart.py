@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from patternc import driver
-from patternc.analysis import pieces
-from patternc.analysis.apart import Apart
+from patternc.analysis import lagset, pieces
+from patternc.analysis.apart import Apart, first_gap
 from patternc.analysis.intset import ALL, INF, Bound, IntSet, TooLarge, congruent, interval
 from patternc.analysis.lagset import Term, within
 from patternc.analysis.prove import prove
@@ -28,6 +28,7 @@ pattern ended { attend stride(1073741824, 64) | stride(5, 1000000000) }
 pattern both_ways { attend stride(1073741825) | mirror(stride(1073741824)) }
 pattern three { attend stride(5, all, 1073741824) | stride(1048583, all, 3) | stride(7, all, 999999999) }
 pattern wide { attend where(d % 1073741824 <= 536870912) & stride(5) }
+pattern nearly_all { attend where(d % 1073741824 != 536870912) | stride(5) | stride(1073741823) }
 pattern all_around { attend (stride(1073741824) | stride(5) | stride(7)) | window(4) }
 """
 
@@ -53,6 +54,8 @@ pattern all_around { attend (stride(1073741824) | stride(5) | stride(7)) | windo
         "three: prefix(4) == 0",
         "wide: coverage(1) == oo",
         "wide: prefix(1) == 0",
+        "nearly_all: prefix(1) == 536870911",
+        "nearly_all: prefix(2) == oo",
         "all_around: prefix(1) == 5",
         "all_around: gapfree(2)",
     ],
@@ -129,6 +132,29 @@ def test_parts_kept_apart_say_what_one_set_says(monkeypatch: pytest.MonkeyPatch)
                 assert found == value, (shape, count, name)
                 decided[f"{name} {'oo' if found == INF else 'finite'}"] += 1
     assert min(decided.values()) >= 80, decided
+
+
+def test_an_end_is_not_taken_for_none() -> None:
+    """Both hold 0 to 3; from 10 on the one holds even lags and the other odd ones."""
+    even, odd = (LagIn(interval(0, 3) | (congruent(2, phase) & interval(10, None))) for phase in (0, 1))
+    with pytest.raises(TooLarge):
+        _ = Apart(Both((even, odd))).greatest
+    assert Apart(Both((even, LagIn(congruent(3, 0))))).greatest == INF
+    assert Apart(Both((even, LagIn(interval(0, 21))))).greatest == 20
+
+
+def test_sums_of_terms_that_leave_some_out_say_no_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(7)
+    cases = [(drawn(rng), rng.randint(2, 4)) for _ in range(300)]
+    expected = [asked(lambda s=s, c=c: Field([(merged(s), c)]), "prefix") for s, c in cases]
+    monkeypatch.setattr(lagset, "MAX_TERMS", 2)
+    refused = 0
+    for (shape, count), value in zip(cases, expected, strict=True):
+        try:
+            assert first_gap([(Apart(shape), count)]) - 1 == value, (shape, count)
+        except TooLarge:
+            refused += 1
+    assert 20 <= refused <= 280
 
 
 def test_what_both_have_is_found_without_listing_either(monkeypatch: pytest.MonkeyPatch) -> None:

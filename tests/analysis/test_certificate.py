@@ -206,6 +206,13 @@ def test_a_path_must_lead_there_and_a_hole_must_be_one(
     assert accepted({**statement, "proof": {"goals": [], "evidence": [{"path": path, "hole": hole}]}}) == valid
 
 
+@pytest.mark.parametrize(("path", "valid"), [([2, 4], True), ([3, 3], False), ([6, 0], False), ([2, 4, 0], False)])
+def test_a_hop_below_the_start_of_a_stride_is_none(path: list[int], valid: bool) -> None:
+    statement = {"pattern": "x", "layers": [[[0, 3, 1, 0]], [[4, 1, 1, 0]]], "given": [], "values": {}}
+    proof = {"goals": [], "evidence": [{"path": path, "hole": 7}]}
+    assert accepted({**statement, "claim": ["covers", 7, 2], "proof": proof}) == valid
+
+
 def test_a_coverage_without_a_closed_form_is_enclosed() -> None:
     """Between the prefix and the reach, and no better: what holds of neither bound gets no proof."""
     layers = [[[0, "k", 1, 0], [0, 0, "p", 1]]]
@@ -213,6 +220,8 @@ def test_a_coverage_without_a_closed_form_is_enclosed() -> None:
         ([">=", ["coverage", "L"], ["+", ["*", "k", "L"], 1]], True),
         (["<=", ["coverage", "L"], ["+", ["*", "p", "L"], 1]], True),
         (["==", ["coverage", "L"], ["+", ["*", "p", "L"], 1]], False),
+        (["<=", ["coverage", "L"], ["*", "p", "L"]], False),
+        ([">=", ["coverage", "L"], ["+", ["*", "k", "L"], 2]], False),
         (["<", ["coverage", "L"], ["+", ["*", "k", "L"], 1]], False),
     ):
         given = [[">=", "k", 1], [">", "p", "k"]]
