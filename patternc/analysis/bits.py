@@ -57,6 +57,8 @@ def plus_term(bits: int, term: Term, mask: int) -> int:
     length = mask.bit_length()
     if not bits or term.start >= length:
         return 0
+    if term.width == 0 == term.hops:
+        return bits << term.start & mask
     room = (length - 1 - term.start) // term.period if term.period > 0 else 0
     hops = int(min(term.hops, room))
     block = dilated(bits, min(term.width, length))

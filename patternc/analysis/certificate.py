@@ -1,6 +1,6 @@
 """Certificates: evidence for verdicts that anyone can check with `patternc.analysis.checker`, and its format.
 
-A certificate is the JSON object ``{"format": "patternc certificate", "version": 1, "statements": [...]}``.  Every
+A certificate is the JSON object ``{"format": "patternc certificate", "version": 2, "statements": [...]}``.  Every
 statement is checked by itself, and says all that it shows:
 
 ``pattern``
@@ -17,25 +17,29 @@ statement is checked by itself, and says all that it shows:
     ``[op, left, right]`` with ``op`` one of ``<= < >= > ==``; or ``["covers", n, L]``: after L layers every one of n
     tokens sees all that it may; or ``["misses", n, L]``: one does not.
 ``proof``
-    For given numbers nothing need be said (``{"goals": [], "prefixes": []}``): the checker adds up the lags.
     For all integers: a tree of cases, ``{"split": e, "yes": ..., "no": ...}`` for ``e >= 0`` or not.  A leaf is
-    ``{"goals": [...], "prefixes": [...]}``.  A goal ``g >= 0`` is shown from hypotheses ``h >= 0`` by whole numbers
+    ``{"goals": [...], "evidence": [...]}``.  A goal ``g >= 0`` is shown from hypotheses ``h >= 0`` by whole numbers
     ``c >= 0`` and products of hypotheses, ``[[c, [i, j, ...]], ...]``, that sum to a number below 0 when ``-g - 1``
-    joins the hypotheses as the last one.  An entry of ``prefixes`` is ``{"value", "runs", "last", "most"}``: every lag
-    up to ``value`` lies in the ``runs`` ``[j, lo, hi]``, blocks ``lo`` to ``hi`` with j skips; and ``value + 1`` lies
-    in no block: none beyond number ``last``, none with at least ``most`` skips, and none with fewer.  For n tokens,
-    hops without end count as n hops: none that is longer stays among them.
+    joins the hypotheses as the last one.  The ``evidence`` says for each prefix ``{"value", "runs", "last", "most"}``:
+    every lag up to ``value`` lies in the ``runs`` ``[j, lo, hi]``, blocks ``lo`` to ``hi`` with j skips; and
+    ``value + 1`` lies in no block: none beyond number ``last``, none with at least ``most`` skips, and none with fewer.
+    For n tokens, hops without end count as n hops: none that is longer stays among them.
+
+    For given numbers a leaf without goals, whose ``evidence`` says for each term ``{"path", "hole"}``: a path, the hop
+    of each layer, first layer first, that crosses the reach, the prefix, or of a coverage the greatest lag; and the
+    least lag that no path crosses (where that is none below n: n).  For a range of numbers they stand one after
+    another.
 
 An expression is a number, a symbol, or ``[op, ...]`` with ``op`` one of ``+ - * ** floor max ceil_log2``, or of
-``reach``, ``coverage``, ``prefix`` with a number of layers, as in a claim; exponents, and layers of ``coverage``, have
-numbers.  The lags of a layer are those of all its heads and
-branches; none is negative.
+``reach``, ``coverage``, ``prefix`` with a number of layers, as in a claim; exponents have
+numbers.  The lags of a layer are those of all its heads and branches; none is negative.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from patternc.analysis import checker
@@ -51,7 +55,7 @@ from patternc.ir.program import Pattern, Program, Prove, Stack
 from patternc.ir.relation import Relation, union
 
 FORMAT = "patternc certificate"
-VERSION = 1
+VERSION = 2
 CONTRARY = {
     "<=": (">",),
     "<": (">=",),
@@ -206,16 +210,17 @@ def _about_pattern(pattern: Pattern, item: Prove) -> _Layers | None:
 
 def _about_stack(program: Program, stack: Stack, item: Prove) -> _Layers | None:
     arguments = {name: value.value for name, value in item.arguments if isinstance(value, Int)}
-    layers: list[list[list[Tree]]] = []
-    nothing = Knowledge((), ())
-    for instance in stack_layers(program, stack, arguments):
+    instances = stack_layers(program, stack, arguments)
+    found: dict[int, list[list[Tree]]] = {}
+    for instance in {id(i): i for i in instances}.values():
         given = item.heads.value if isinstance(item.heads, Int) else None
         count = given or (instance.default_heads() if instance.depends_on_head else 1)
         branches = {branch: None for head in instance.heads(count) for branch in head.branches}
-        layer = _lags(union(*branches), nothing)
+        layer = _lags_of_numbers(union(*branches))
         if layer is None:
             return None
-        layers.append(layer)
+        found[id(instance)] = layer
+    layers = [found[id(instance)] for instance in instances]
     claimed = [t for link in comparisons_of(item.claim, Int(len(layers))) for t in link[1:]]
     conditions = _stated(item.condition) if item.condition is not None else []
     symbols = _symbols([*claimed, *(t for c in conditions for t in c[1:])])
@@ -227,6 +232,11 @@ def _lags(relation: Relation, know: Knowledge) -> list[list[Tree]] | None:
     """The lags of a layer that has no negative ones."""
     found = lags(relation, know)
     return None if found is None or found.down else lags_of(found.up)
+
+
+@lru_cache(maxsize=256)
+def _lags_of_numbers(relation: Relation) -> list[list[Tree]] | None:
+    return _lags(relation, Knowledge((), ()))
 
 
 def _stated(condition: Expr) -> list[Comparison]:

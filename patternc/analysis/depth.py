@@ -235,6 +235,8 @@ def on_a_ring(lags: IntSet, n: int) -> bool:
 
 def _ring(model: Model, held: dict[Layer, IntSet], n: int, limit: Bound) -> Bound:
     """Sums modulo n.  A common shift of all lags of a layer changes no count, so the widest gap is put at the end."""
+    if n > MAX_BITS:
+        raise TooLarge("a ring without a closed form at this length")
     mask = bits.ones(n)
     turned = {layer: _turned(lags & interval(0, None), n) for layer, lags in held.items()}
     arcs = {layer: len(d.pieces) == 1 and d.pieces[0].solid for layer, d in turned.items()}

@@ -34,6 +34,8 @@ def edges(model: Model, n: int) -> int:
 
 def layer_edges(layer: Layer, n: int) -> int:
     """Scores that a layer computes at length ``n`` in its costliest head, its branches summed."""
+    if (lags := layer.branch_lags) is not None:
+        return max(sum(_by_lag(branch, n) for branch in head) for head in lags)
     return max(sum(count(shape, n) for shape in head) for head in layer.branch_shapes(n))
 
 

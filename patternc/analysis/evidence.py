@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from patternc.analysis import bits
+from patternc.analysis.apart import Apart
 from patternc.analysis.depth import GRAPH_LIMIT, lags_at, sees_future
 from patternc.analysis.intset import IntSet, TooLarge, interval
 from patternc.analysis.lagset import terms_of
@@ -23,21 +24,22 @@ WORST_LIMIT = 512
 """Up to this length the worst pair is looked for on the graph."""
 
 
-def lag_path(sets: Sequence[IntSet], lag: int) -> tuple[int, ...] | None:
+def lag_path(sets: Sequence[IntSet | Apart], lag: int) -> tuple[int, ...] | None:
     """Lags, one of each set (the last set's first), that sum to ``lag``; None where none are found."""
     if len(sets) > MAX_PATH:
         return None
     if lag == sum(s.greatest for s in sets):
         return tuple(int(s.greatest) for s in reversed(sets))
-    if len(set(sets)) == 1 and (skips := skips_of(sets[0])) is not None:
+    if len(set(sets)) == 1 and isinstance(sets[0], IntSet) and (skips := skips_of(sets[0])) is not None:
         found = skips.path(lag, len(sets))
         if found is not None:
             return found
     if any(s.least < 0 for s in sets) or len(sets) * (lag + 1) > MAX_TRACE:
         return None
+    sets = [s & interval(0, lag) for s in sets]
     mask, sums = bits.ones(lag + 1), [1]
     held = [bits.from_set(s, 0, lag) for s in sets]
-    terms = {s: terms_of(s & interval(0, lag)) for s in set(sets)}
+    terms = {s: terms_of(s) for s in set(sets)}
     for s in sets:
         sums.append(bits.plus(sums[-1], terms[s], mask))
     if not sums[-1] >> lag & 1:
@@ -174,11 +176,14 @@ def _neighbours(field: Field, lag: int) -> tuple[int | None, int | None]:
     return (below if below >= 0 else None), up
 
 
-def common_divisor(sets: Sequence[IntSet]) -> int:
-    """The greatest common divisor of all members."""
+def common_divisor(sets: Sequence[IntSet | Apart]) -> int:
+    """The greatest common divisor of all members (of parts kept apart one that is plain)."""
     divisor = 0
     for members in sets:
-        for term in terms_of(members):
+        terms = terms_of(members) if isinstance(members, IntSet) else members.terms
+        if terms is None:
+            return 1
+        for term in terms:
             divisor = math.gcd(divisor, term.start)
             if term.width:
                 return 1

@@ -113,7 +113,7 @@ def _one_term(a: Term, b: Term) -> Term | None:
 
 def union_of(terms: Iterable[Term]) -> IntSet:
     """The set that is the union of the terms."""
-    distinct = {t.canonical() for t in terms}
+    distinct = _maximal({t.canonical() for t in terms})
     if len(distinct) > MAX_TERMS:
         raise TooLarge(f"a union of more than {MAX_TERMS} terms")
     blocks = [t for t in distinct if t.hops == 0]
@@ -122,6 +122,25 @@ def union_of(terms: Iterable[Term]) -> IntSet:
     while len(sets) > 1:
         sets = [sets[i] | sets[i + 1] if i + 1 < len(sets) else sets[i] for i in range(0, len(sets), 2)]
     return sets[0] if sets else EMPTY
+
+
+def within(term: Term, endless: Term) -> bool:
+    """Whether all of a term plainly lies within one that has no end."""
+    q = endless.period
+    if not (term.least >= endless.start if q > 0 else term.greatest <= endless.start + endless.width):
+        return False
+    aligned = term.hops == 0 or term.period % q == 0
+    return abs(q) == 1 or (aligned and (term.start - endless.start) % abs(q) + term.width <= endless.width)
+
+
+def _maximal(terms: set[Term]) -> set[Term]:
+    """The terms without those within an interval that has no end."""
+    up = min((t.start for t in terms if t.hops == INF and t.period == 1), default=INF)
+    down = max((t.start for t in terms if t.hops == INF and t.period == -1), default=-INF)
+    if up <= down + 1:
+        return {Term(int(up), 1, INF), Term(int(up), -1, INF)}
+    ends = {Term(int(s), p, INF) for s, p in ((up, 1), (down, -1)) if abs(s) != INF}
+    return {t for t in terms if t.least < up and t.greatest > down} | ends
 
 
 def terms_of(lags: IntSet) -> list[Term]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from patternc.analysis import bits
 from patternc.analysis.intset import ALL, INF, Bound, IntSet, TooLarge, interval
 from patternc.analysis.lagset import Term, terms_of
+from patternc.analysis.receptive_field import MAX_BITS
 from patternc.analysis.semantics import Layer, Model
 from patternc.analysis.shapes import EVERY, Both, ChunkIn, Either, KeyIn, LagIn, QueryIn, Shape, depends_on_n, leaves
 
@@ -78,6 +79,8 @@ class Image:
     """For a set of queries the keys that they see in one layer, as bits, at length n."""
 
     def __init__(self, parts: list[Part], n: int):
+        if n > MAX_BITS:
+            raise TooLarge(f"{n} tokens, one by one")
         self.n = n
         self.full = bits.ones(n)
         self.steps = [self._step(p) for p in parts]

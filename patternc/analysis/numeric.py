@@ -263,7 +263,7 @@ class Point:
         if found.reach == INF:
             return Finding(False, f"{reason}: hops of unbounded length", layers, values=values)
         lag = int(found.reach)
-        path = evidence.lag_path([self.model.layer(i).lags for i in range(layers)], lag) if layers <= 4096 else None
+        path = evidence.lag_path([self.model.layer(i).crossed for i in range(layers)], lag) if layers <= 4096 else None
         return Finding(False, reason, layers, lag=lag, values=values, path=path)
 
     def _ends(self, reason: str, layers: int, values: tuple[Bound, Bound]) -> Finding:

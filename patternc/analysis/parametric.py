@@ -30,19 +30,21 @@ MAX_SECONDS = 10.0
 FREE = ("L", "n")
 
 
-def decide(program: Program, item: Prove, rules: Sequence[Rule]) -> Verdict | None:
+def decide(program: Program, item: Prove, rules: Sequence[Rule], bounds: Sequence[Rule] = ()) -> Verdict | None:
     """The verdict on a claim about a pattern; None where it is no claim for the rules."""
     pattern = program.pattern(item.target)
     if pattern is None:
         return None
     try:
-        question = _question(program, pattern, item, rules)
+        question = _question(program, pattern, item, rules, bounds)
         return None if question is None else question.answer().noting(*question.notes)
     except ExprError:
         return None
 
 
-def _question(program: Program, pattern: Pattern, item: Prove, rules: Sequence[Rule]) -> Question | None:
+def _question(
+    program: Program, pattern: Pattern, item: Prove, rules: Sequence[Rule], bounds: Sequence[Rule]
+) -> Question | None:
     given: dict[str, Expr | int] = dict(item.arguments)
     if item.heads is not None and not isinstance(item.heads, Int):
         return None
@@ -70,7 +72,7 @@ def _question(program: Program, pattern: Pattern, item: Prove, rules: Sequence[R
     if not all(c.symbols <= known for c in (*conditions, *([structural.goal] if structural else []))):
         return None
     fixed = {name: value.value for name, value in item.arguments if isinstance(value, Int)}
-    return Question(claim, heads.branches, Knowledge(conditions, order), rules, fixed, notes)
+    return Question(claim, heads.branches, Knowledge(conditions, order), rules, bounds, fixed, notes)
 
 
 @dataclass
@@ -81,6 +83,8 @@ class Question:
     heads: tuple[tuple[Relation, ...], ...]
     know: Knowledge
     rules: Sequence[Rule]
+    bounds: Sequence[Rule]
+    """Rules that enclose a measure, for what the others do not decide."""
     fixed: dict[str, int]
     notes: list[str]
     cases: int = MAX_CASES
@@ -102,9 +106,7 @@ class Question:
             return verdict.proved("nothing satisfies the conditions of this case")
         self.cases -= 1
         try:
-            return self._decided(subject)
-        except NoClosedFormError as missing:
-            return verdict.unknown(f"no closed form for {missing}")
+            return self._settled(subject)
         except UndeterminedError as depends:
             condition = depends.condition
         if not splits or self.cases <= 0 or monotonic() > self.started + MAX_SECONDS:
@@ -117,10 +119,27 @@ class Question:
             answers.append(answer)
         return next((a for a in answers if a.unknown), answers[0])
 
-    def _decided(self, subject: Subject) -> Verdict:
+    def _settled(self, subject: Subject) -> Verdict:
+        """The verdict by exact values; by bounds, where these give none."""
+        try:
+            answer = self._decided(subject, self.rules)
+        except NoClosedFormError as missing:
+            answer = verdict.unknown(f"no closed form for {missing}")
+        held = dict(self.theorems)
+        for bounds in self.bounds if answer.unknown else ():
+            self.theorems = dict(held)
+            try:
+                if (found := self._decided(subject, (bounds, *self.rules))).proved:
+                    return found
+            except NoClosedFormError:
+                continue
+        self.theorems = held
+        return answer
+
+    def _decided(self, subject: Subject, rules: Sequence[Rule]) -> Verdict:
         know = subject.know
         translation = Translation(
-            lambda name, argument: self._measured(subject, name, argument), lambda: subject.causal
+            lambda name, argument: self._measured(subject, rules, name, argument), lambda: subject.causal
         )
         goal = self.claim if isinstance(self.claim, Expr) else translation.formula(self.claim)
         if goal is None:
@@ -133,9 +152,9 @@ class Question:
             return self._refuted(found, goal)
         return verdict.unknown(f"{show(goal)} was neither proved nor refuted")
 
-    def _measured(self, subject: Subject, name: str, argument: Expr) -> Value | None:
+    def _measured(self, subject: Subject, rules: Sequence[Rule], name: str, argument: Expr) -> Value | None:
         subject = subject.at(argument) if name in ("depth", "edges") else subject
-        for rule in self.rules:
+        for rule in rules:
             measured = rule.measures.get(name)
             value = None if measured is None else measured(subject, argument)
             if value is not None:

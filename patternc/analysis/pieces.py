@@ -17,6 +17,9 @@ Runs: TypeAlias = "tuple[tuple[int, int], ...]"
 MAX_RUNS = 1 << 17
 """More runs than this in one period, or intervals in one answer, and the set is refused: `TooLarge`."""
 
+FEW_RUNS = 1 << 8
+"""So few residues are compared one with another."""
+
 FULL_PERIOD: Runs = ((0, 0),)
 
 
@@ -156,7 +159,59 @@ def combined(a: Piece, b: Piece, lo: Bound, hi: Bound, op: Callable[[bool, bool]
         start, period = int(lo), int(hi - lo) + 1
         x, y = _edges_within(a, start, period), _edges_within(b, start, period)
         return _shifted(_swept(x, y, period, op), lo, hi, period, start)
+    for one, other, kept in ((a, b, op), (b, a, lambda x, y: op(y, x))):
+        if (
+            not kept(False, False)
+            and not kept(False, True)
+            and _runs_in(one, period) <= MAX_RUNS < _runs_in(other, period)
+        ):
+            return _shifted(_inside(one, other, period, kept), lo, hi, period, 0)
+    if not (op(False, False) or op(False, True) or op(True, False)) and max(_size(a), _size(b)) <= FEW_RUNS:
+        return _shifted(merged(_common(a, b)), lo, hi, period, 0)
     return _shifted(_swept(_edges(a, period), _edges(b, period), period, op), lo, hi, period, 0)
+
+
+def _size(piece: Piece) -> int:
+    """How many residues it has."""
+    return sum(y - x + 1 for x, y in piece.runs)
+
+
+def _common(a: Piece, b: Piece) -> Iterator[tuple[int, int]]:
+    """The residues of both, modulo the least common multiple of their periods."""
+    divisor = math.gcd(a.period, b.period)
+    inverse = pow(a.period // divisor, -1, b.period // divisor)
+    for x, y in ((x, y) for x in _residues(a) for y in _residues(b) if (x - y) % divisor == 0):
+        found = x + (y - x) // divisor * inverse % (b.period // divisor) * a.period
+        yield found, found
+
+
+def _residues(piece: Piece) -> Iterator[int]:
+    for x, y in piece.runs:
+        yield from range(x, y + 1)
+
+
+def _runs_in(piece: Piece, length: int) -> int:
+    """How many runs a length holds, about."""
+    return (length // piece.period + 1) * len(piece.runs)
+
+
+def _inside(few: Piece, many: Piece, period: int, op: Callable[[bool, bool], bool]) -> list[tuple[int, int]]:
+    """The runs within ``[0, period)``, where there are none outside of ``few``."""
+    found: list[tuple[int, int]] = []
+    for lo, hi in _line(few).intervals(0, period - 1):
+        if _runs_in(many, hi - lo + 1) > MAX_RUNS:
+            raise TooLarge(f"a set of period {period} with more than {MAX_RUNS} runs")
+        held = list(_line(many).intervals(lo, hi))
+        gaps = zip([lo, *(y + 1 for _, y in held)], [*(x - 1 for x, _ in held), hi], strict=True)
+        found += [*(held if op(True, True) else ()), *((x, y) for x, y in gaps if x <= y and op(True, False))]
+        if len(found) > MAX_RUNS:
+            raise TooLarge(f"a set of period {period} with more than {MAX_RUNS} runs")
+    return found
+
+
+def _line(piece: Piece) -> Piece:
+    """The piece without ends."""
+    return Piece(-INF, INF, piece.period, piece.runs)
 
 
 def _shifted(runs: list[tuple[int, int]], lo: Bound, hi: Bound, period: int, by: int) -> Piece:
@@ -166,7 +221,7 @@ def _shifted(runs: list[tuple[int, int]], lo: Bound, hi: Bound, period: int, by:
 
 def _edges_within(piece: Piece, start: int, length: int) -> list[int]:
     edges: list[int] = []
-    for x, y in Piece(-INF, INF, piece.period, piece.runs).intervals(start, start + length - 1):
+    for x, y in _line(piece).intervals(start, start + length - 1):
         if edges and edges[-1] == x - start:
             edges[-1] = y - start + 1
         else:

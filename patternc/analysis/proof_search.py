@@ -6,17 +6,28 @@ So the two cannot disagree about what is shown, and the checker needs to know no
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cached_property, lru_cache
 from math import lcm
 from typing import Any
 
 from patternc.analysis import checker
+from patternc.analysis.evidence import lag_path
+from patternc.analysis.intset import INF, IntSet, interval
+from patternc.analysis.lagset import Term, union_of
+from patternc.analysis.receptive_field import Field
 from patternc.analysis.symbolic.polynomial import Poly
 from patternc.analysis.symbolic.positivity import contradiction
 
 DEGREE = 3
+MAX_FOUND = 4096
+_FOUND: dict[Poly, list[list[tuple[int, list[Poly]]]]] = {}
+"""Combinations that were found, by the last of their hypotheses."""
 MAX_CASES = 24
+MAX_LAYERS = 4096
+MAX_BITS = 1 << 26
 
 
 class UnprovedError(ValueError):
@@ -31,16 +42,28 @@ class _SplitError(Exception):
 
 def proof_of(statement: dict[str, Any]) -> dict[str, Any]:
     """A proof that the checker accepts.  Raises `UnprovedError`."""
-    if statement["values"] is not None:
-        return {"goals": [], "prefixes": []}
-    return _tree(statement, (), [MAX_CASES])
+    if statement["values"] is None:
+        return _tree(statement, (), [MAX_CASES])
+    leaf: dict[str, Any] = {"goals": [], "evidence": []}
+    _numbers(statement, leaf)
+    return leaf
+
+
+def _numbers(statement: dict[str, Any], leaf: dict[str, Any]) -> None:
+    """Adds what the statement needs for its numbers, one after another for a range."""
+    for name, span in statement["values"].items():
+        if isinstance(span, list):
+            for x in range(span[0], span[1] + 1):
+                _numbers({**statement, "values": {**statement["values"], name: x}}, leaf)
+            return
+    _Numbers(statement, leaf)
 
 
 def _tree(statement: dict[str, Any], splits: tuple[Any, ...], budget: list[int]) -> dict[str, Any]:
     budget[0] -= 1
     if budget[0] < 0:
         raise UnprovedError("too many cases")
-    leaf: dict[str, Any] = {"goals": [], "prefixes": []}
+    leaf: dict[str, Any] = {"goals": [], "evidence": []}
     try:
         _Search(statement, leaf, splits)
     except _SplitError as depends:
@@ -53,6 +76,40 @@ def _tree(statement: dict[str, Any], splits: tuple[Any, ...], budget: list[int])
     return leaf
 
 
+class _Numbers(checker.Case):
+    """A statement about given numbers; the paths that are asked for go to ``leaf``."""
+
+    def __init__(self, statement: dict[str, Any], leaf: dict[str, Any]):
+        self.leaf = leaf
+        super().__init__(statement, leaf, ())
+
+    def counted(self, op: str, count: checker.Poly, cap: checker.Poly | None = None) -> checker.Poly:
+        """The value of a term, with a path there and the least lag that none crosses."""
+        self.show(count)
+        if count.number > MAX_LAYERS:
+            raise UnprovedError("too many layers")
+        layers = [self.sets[min(i, len(self.sets) - 1)] for i in range(int(count.number))]
+        field, last = Field(list(Counter(layers).items())), MAX_BITS if cap is None else int(cap.number) - 1
+        hole = None if op == "reach" else int(min(field.prefix, last)) + 1
+        lag = hole - 1 if op == "prefix" and hole is not None else sum(layer.greatest for layer in layers)
+        hops = lag_path(layers, int(lag)) if lag <= MAX_BITS else None
+        if hops is None:
+            raise UnprovedError(f"a path across {lag}")
+        self.leaf["evidence"].append({"path": list(reversed(hops)), "hole": hole})
+        return checker.Poly(int(field.coverage if op == "coverage" else lag))
+
+    @cached_property
+    def sets(self) -> list[IntSet]:
+        """The lags of each layer."""
+        numbers: Any = self.layers
+        return [_lags(tuple(tuple(e if e == "oo" else e.number for e in lag) for lag in layer)) for layer in numbers]
+
+
+@lru_cache(maxsize=256)
+def _lags(layer: tuple[tuple[Any, ...], ...]) -> IntSet:
+    return union_of(Term(s, p, INF if m == "oo" else m, w) for s, w, p, m in layer) | interval(0, 0)
+
+
 class _Search(checker.Case):
     """A case whose goals are answered by search; the answers go to ``leaf``."""
 
@@ -60,7 +117,7 @@ class _Search(checker.Case):
         self.leaf = leaf
         self.definitions: dict[str, Any] = {}
         self.endless = False
-        super().__init__(statement, {"goals": [], "prefixes": []}, splits)
+        super().__init__(statement, {"goals": [], "evidence": []}, splits)
 
     def show(self, *goals: checker.Poly, given: Sequence[checker.Poly] = ()) -> None:
         for goal in goals:
@@ -117,8 +174,8 @@ class _Search(checker.Case):
         evidence = self._evidence(k, a, p, hops, count)
         self.hyps = known
         del self.leaf["goals"][goals:]
-        self.leaf["prefixes"].append(evidence)
-        self.prefixes.append(evidence)
+        self.leaf["evidence"].append(evidence)
+        self.evidence = iter([evidence])
         return super().prefix(count, cap)
 
     def _evidence(self, k: Any, a: Any, p: Any, hops: Any, count: checker.Poly) -> dict[str, Any]:
@@ -168,8 +225,17 @@ class _Search(checker.Case):
 def _combination(polys: Sequence[checker.Poly]) -> list[list[Any]] | None:
     """Whole numbers and products of the polynomials that sum to a number below 0."""
     hypotheses = [Poly.of({tuple(names): c for names, c in poly.items()}) for poly in polys]
+    places = {poly: i for i, poly in reversed([*enumerate(hypotheses)])}
+    for known in _FOUND.get(hypotheses[-1], ()):
+        # The cases of one statement share most of their goals, and so what shows them.
+        if all(poly in places for _, product in known for poly in product):
+            return [[count, sorted(places[poly] for poly in product)] for count, product in known]
     found = contradiction(hypotheses, DEGREE)
     if found is None:
         return None
     scale = lcm(*(Fraction(weight).denominator for weight, _ in found))
-    return [[int(weight * scale), list(chosen)] for weight, chosen in found]
+    whole = [(int(weight * scale), list(chosen)) for weight, chosen in found]
+    if len(_FOUND) > MAX_FOUND:
+        _FOUND.clear()
+    _FOUND.setdefault(hypotheses[-1], []).append([(count, [hypotheses[i] for i in chosen]) for count, chosen in whole])
+    return [[count, chosen] for count, chosen in whole]

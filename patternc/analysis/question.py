@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from patternc.analysis.numeric import Point
 from patternc.analysis.semantics import Model
@@ -13,6 +14,9 @@ from patternc.ir.instantiate import InstantiationError, parameter_values
 from patternc.ir.program import Chain, Covers, Equal, GapFree, Pattern, Program, Prove, Stack, Subset
 
 LAYERS, TOKENS = "L", "n"
+MAX_MODELS = 4096
+_LAST: list[Any] = [None, {}]
+"""The program that was asked about last, and its models."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,10 @@ class Question:
 
     program: Program
     item: Prove
-    models: dict[object, Model] = field(default_factory=dict)
+    models: dict[object, Model] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.models = _models_of(self.program)
 
     @cached_property
     def owner(self) -> Pattern | Stack:
@@ -160,6 +167,13 @@ class Question:
             exprs += [e for e in (claim.tokens, claim.layers) if e is not None]
         for expr in exprs:
             yield from _numbers(expr)
+
+
+def _models_of(program: Program) -> dict[object, Model]:
+    """The models made so far: the claims of one program ask for the same ones."""
+    if _LAST[0] is not program or len(_LAST[1]) > MAX_MODELS:
+        _LAST[:] = [program, {}]
+    return _LAST[1]
 
 
 def _numbers(expr: Expr) -> Iterator[int]:

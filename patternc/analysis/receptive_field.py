@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from patternc.analysis import bits
+from patternc.analysis import bits, filling
+from patternc.analysis.apart import Apart, first_gap, whole_sum
 from patternc.analysis.endless import endless_sum
 from patternc.analysis.intset import INF, Bound, IntSet, TooLarge, interval
 from patternc.analysis.lagset import sum_of, terms_of
 from patternc.analysis.semantics import Model
 from patternc.analysis.skip_family import Skips, skips_of
 
-Groups: TypeAlias = "Sequence[tuple[IntSet, int]]"
+Groups: TypeAlias = "Sequence[tuple[IntSet | Apart, int]]"
 """Lag sets, each with the number of layers that have it; 0 is in each."""
+Parts: TypeAlias = "Sequence[tuple[IntSet, int]]"
 
 BIT_LIMIT = 1 << 22
 """Sums within this span are computed as bit sets at once."""
@@ -30,6 +32,7 @@ MAX_SHIFTED = 1 << 38
 MAX_STEPS = 4096
 FIRST_BOUND = 1 << 16
 """A missing lag is first looked for up to this one."""
+FAR_BOUNDS = (FIRST_BOUND, 1 << 22)
 FEW_TERMS = 4096
 """So many pairs of terms are tried before bit sets, where the span is large."""
 
@@ -64,7 +67,7 @@ class Field:
         if (found := self._nearest_missing()) is not None:
             return found - 1
         if self.reach == INF:
-            return _endless_prefix(self.groups)
+            return self._endless_prefix()
         if isinstance(self._sum, IntSet):
             gap = (interval(0, None) - self._sum).at_least(0)
             return INF if gap is None else gap - 1
@@ -80,7 +83,9 @@ class Field:
                 total = add_layers(total, lags, count, mask)
             return total
         if self.reach == INF:
-            return endless_sum(self.groups).cut(0, last)
+            if any(isinstance(lags, Apart) for lags, _ in self.groups):
+                raise TooLarge("lags of several long periods at once")
+            return endless_sum([(d, c) for d, c in self.groups if isinstance(d, IntSet)]).cut(0, last)
         return bits.from_set(self._sum, 0, last) if isinstance(self._sum, IntSet) else self._sum & bits.ones(last + 1)
 
     @property
@@ -94,13 +99,17 @@ class Field:
 
     @cached_property
     def _skips(self) -> Skips | None:
-        if len(self.groups) != 1 or self.groups[0][1] < 1:
+        lags = self.groups[0][0] if len(self.groups) == 1 and self.groups[0][1] >= 1 else None
+        try:
+            return skips_of(lags) if isinstance(lags, IntSet) else None
+        except TooLarge:
             return None
-        return skips_of(self.groups[0][0])
 
     @cached_property
     def _sum(self) -> IntSet | int:
         """The lags from 0 up where there is a greatest one, as a bit set where the span allows it."""
+        if any(isinstance(d, Apart) for d, _ in self.groups) and all(d.least >= 0 for d, _ in self.groups):
+            return whole_sum(self.groups)
         parts = self._clipped(int(self.reach))
         span = sum(int(d.greatest - d.least) * c for d, c in parts)
         if span <= BIT_LIMIT:
@@ -110,9 +119,9 @@ class Field:
         except TooLarge:
             return _bit_sum(parts) if span <= MAX_BITS else _set_sum(parts)
 
-    def _clipped(self, reach: int) -> Groups:
+    def _clipped(self, reach: int) -> Parts:
         """Lags so negative that the other layers cannot make up for them are left out."""
-        return [(d & interval(int(d.greatest) - reach, None), c) for d, c in self.groups]
+        return [(d & interval(int(d.greatest) - reach, int(d.greatest)), c) for d, c in self.groups]
 
     def _nearest_missing(self) -> int | None:
         """The least missing lag, where it lies near 0 and far below the reach: the rest need not be computed then."""
@@ -122,6 +131,31 @@ class Field:
                 return found
             bound *= 16
         return None
+
+    def _endless_prefix(self) -> Bound:
+        whole = [(lags, count) for lags, count in self.groups if isinstance(lags, IntSet)]
+        if len(whole) < len(self.groups):
+            return self._prefix_of_parts()
+        try:
+            return endless_sum(whole).first_gap() - 1
+        except TooLarge:
+            pass
+        try:
+            gap = (interval(0, None) - _set_sum(whole)).at_least(0)
+        except TooLarge:
+            return first_gap(whole) - 1
+        return INF if gap is None else gap - 1
+
+    def _prefix_of_parts(self) -> Bound:
+        """Where the lags of a layer are kept apart."""
+        for bound in FAR_BOUNDS:
+            if sum(count for _, count in self.groups) == 1:
+                gap = (interval(0, bound) - (self.groups[0][0] & interval(0, bound))).at_least(0)
+            else:
+                gap = self.first_missing(bound)
+            if gap is not None:
+                return gap - 1
+        return first_gap(self.groups) - 1
 
     def first_missing(self, bound: int) -> int | None:
         """The least missing lag, if it is at most ``bound`` and lags are not negative (then cutting is exact)."""
@@ -137,13 +171,13 @@ class Field:
 
 def field_of(model: Model, layers: int) -> Field:
     """What the first ``layers`` layers see.  Raises `NotByLag` or `TooLarge`."""
-    merged: dict[IntSet, int] = {}
+    merged: dict[IntSet | Apart, int] = {}
     for layer, count in model.groups(layers):
-        merged[layer.lags] = merged.get(layer.lags, 0) + count
+        merged[layer.crossed] = merged.get(layer.crossed, 0) + count
     return Field(list(merged.items()))
 
 
-def add_layers(total: int, lags: IntSet, count: int, mask: int) -> int:
+def add_layers(total: int, lags: IntSet | Apart, count: int, mask: int) -> int:
     """``total`` plus ``count`` times ``lags``, which are not negative, cut to ``mask`` (a set ``{0, ..., N}``).
 
     As soon as one more layer adds what a shift by the greatest lag adds, so does every later one:
@@ -170,28 +204,15 @@ def _shifts(width: Bound, hops: Bound) -> int:
     return sum(2 * int(x + 1).bit_length() for x in (width, min(hops, MAX_BITS)))
 
 
-def _bit_sum(parts: Groups) -> int:
+def _bit_sum(parts: Parts) -> int:
     """The sum of finite sets, those of its members that are not negative."""
     span = sum(int(d.greatest - d.least) * c for d, c in parts)
     if span > MAX_BITS:
         raise TooLarge(f"a receptive field of more than {MAX_BITS} lags without a closed form")
-    total, mask, offset = 1, bits.ones(span + 1), 0
-    for lags, count in parts:
-        least = int(lags.least)
-        total = add_layers(total, lags.shifted(-least), count, mask)
-        offset -= least * count
-    return total >> offset
+    return filling.whole_sum(parts) >> -sum(int(lags.least) * count for lags, count in parts)
 
 
-def _endless_prefix(groups: Groups) -> Bound:
-    try:
-        return endless_sum(groups).first_gap() - 1
-    except TooLarge:
-        gap = (interval(0, None) - _set_sum(groups)).at_least(0)
-        return INF if gap is None else gap - 1
-
-
-def _set_sum(parts: Groups, budget: Bound = INF) -> IntSet:
+def _set_sum(parts: Parts, budget: Bound = INF) -> IntSet:
     """The sum by its terms; with a budget, `TooLarge` once more pairs of terms than that were added."""
     total = interval(0, 0)
     for lags, count in parts:

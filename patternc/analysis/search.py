@@ -24,7 +24,7 @@ STAGES = ((2, 6, 5), (3, 8, 8), (6, 16, 12), (12, 32, 20), (32, 64, 32), (64, 25
 """Boxes that are searched in turn: the largest L, the largest n, the largest sum of the parameters' offsets."""
 MORE = 0.1
 """The share of the budget that is spent on smaller ones once a counterexample is known."""
-FIRST = 0.1
+FIRST = 0.05
 """The share of the budget for a first look, before anything else is tried."""
 MAX_EXHAUSTED = 4096
 PairClaim = Causal | NonEmpty | Equal | Subset

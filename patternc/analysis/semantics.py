@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from patternc.analysis.intset import INF, IntSet, interval
+from patternc.analysis.apart import Apart
+from patternc.analysis.intset import INF, IntSet, TooLarge, interval
 from patternc.analysis.rows import rows_of
 from patternc.analysis.shapes import EVERY, SELF, Both, Either, LagIn, Shape, by_lag, depends_on_n, lag_set, shape_of
 from patternc.ir.instantiate import Instance
@@ -66,6 +67,14 @@ class Layer:
             raise NotByLag(f"in pattern {self.name} " + _why_not(self.shape))
         return lag_set(self.shape) | interval(0, 0)
 
+    @cached_property
+    def crossed(self) -> IntSet | Apart:
+        """Its `lags`, with parts kept apart where they are too large for one set.  Raises `NotByLag`."""
+        try:
+            return self.lags
+        except TooLarge:
+            return Apart(Either((*(self.shape.parts if isinstance(self.shape, Either) else (self.shape,)), SELF)))
+
     def step(self, n: int) -> Shape:
         """The union with the residual, at length n."""
         shape = self.at(n)
@@ -83,6 +92,16 @@ class Layer:
     def branch_shapes(self, n: int | None) -> list[list[Shape]]:
         """Each distinct head's branches by themselves."""
         return [[shape_of(b, n) for b in head] for head in self.heads]
+
+    @cached_property
+    def branch_lags(self) -> list[list[IntSet]] | None:
+        """Each distinct head's branches as sets of lags; None where one is none, or too large."""
+        shapes = self.branch_shapes(None)
+        try:
+            plain = all(by_lag(shape) for head in shapes for shape in head)
+            return [[lag_set(shape) for shape in head] for head in shapes] if plain else None
+        except TooLarge:
+            return None
 
     def head_shapes(self, n: int | None) -> list[Shape]:
         """Each distinct head, its branches united."""

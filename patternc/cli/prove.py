@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -111,7 +111,7 @@ def _write(path: Path, results: list[tuple[Prove, Verdict]]) -> None:
     from patternc.analysis.certificate import document
 
     try:
-        path.write_text(json.dumps(document(results), indent=1) + "\n", encoding="utf-8")
+        path.write_text(_spelt(document(results)), encoding="utf-8")
     except OSError as problem:
         raise UsageError(f"--certificate {path}: {problem.strerror or problem}") from problem
     held = sum(verdict.certificate is not None for _, verdict in results)
@@ -175,3 +175,10 @@ def _hops(path: Iterable[int]) -> str:
 def _hop(hop: int, ahead: bool) -> str:
     """Its direction is told where the path has both."""
     return f"{abs(hop)} {'ahead' if hop < 0 else 'back'}" if ahead and hop else str(hop)
+
+
+def _spelt(certificate: Mapping[str, Any]) -> str:
+    """A certificate as JSON, a statement a line."""
+    head = ",\n".join(f" {json.dumps(k)}: {json.dumps(v)}" for k, v in certificate.items() if k != "statements")
+    statements = ",\n".join(f"  {json.dumps(s)}" for s in certificate["statements"])
+    return f'{{\n{head},\n "statements": [\n{statements}\n ]\n}}\n'

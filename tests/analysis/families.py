@@ -11,7 +11,7 @@ from itertools import product
 
 from patternc import driver
 from patternc.analysis.closed_form import Bounds, Cases
-from patternc.analysis.rules import RULES
+from patternc.analysis.rules import BOUNDS, RULES
 from patternc.analysis.subject import Subject, heads_of
 from patternc.analysis.symbolic.knowledge import Knowledge
 from patternc.ir.expr import Int
@@ -244,6 +244,13 @@ def closed(subject: Subject, name: str, argument: int) -> float | tuple[float, f
             return number(value.lower), number(value.upper)
         return number(value)
     return None
+
+
+def enclosed(subject: Subject, name: str, layers: int) -> tuple[float, float] | None:
+    """The bounds that are tried where closed forms do not decide; None where there are none."""
+    measured = BOUNDS[0].measures[name](subject, Int(layers))
+    assert measured is None or isinstance(measured, Bounds)
+    return None if measured is None else (number(measured.lower), number(measured.upper))
 
 
 def number(value: object) -> float:

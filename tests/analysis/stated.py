@@ -67,6 +67,13 @@ prove near: reach(L) == L*(w + hops*p)
 prove near if w*L >= p - 1: gapfree(L)
 prove near: prefix(L) >= w*L
 prove many(hops = 2): prefix(L) <= reach(L)
+prove window_: coverage(L) == k*L + 1
+prove one if p <= k + 1: coverage(L) == reach(L) + 1
+prove one: coverage(L) <= L*max(k, p) + 1
+prove one: coverage(L) >= prefix(L) + 1
+prove many: coverage(L) >= k*L + 1
+prove many: coverage(L) <= L*p*hops + 1
+prove one: coverage(3) == 9
 prove wide if k >= p, p >= 2, hops*p > k: prefix(L) >= (L - 1)*hops*p + k
 """
 

@@ -96,11 +96,11 @@ def test_forged_proofs_are_rejected() -> None:
         None,
     ]
     for goal in goals:
-        leaf = {"goals": goal, "prefixes": []}
+        leaf = {"goals": goal, "evidence": []}
         for proof in (leaf, {"split": ["-", "k", "p"], "yes": leaf, "no": leaf}, {"split": 0, "yes": leaf, "no": leaf}):
             assert not accepted({**statement, "proof": proof})
     # A case that is left out.
-    assert not accepted({**statement, "proof": {"split": -1, "yes": {"goals": [], "prefixes": []}}})
+    assert not accepted({**statement, "proof": {"split": -1, "yes": {"goals": [], "evidence": []}}})
 
 
 def test_a_hole_must_be_one_for_every_block() -> None:
@@ -108,8 +108,8 @@ def test_a_hole_must_be_one_for_every_block() -> None:
     layers = [[[0, 1, 1, 0], [0, 0, 3, 1]]]
     evidence = {"value": "m'", "runs": [[0, 0, 0]], "last": 0, "most": 0}
     for proof in (
-        {"goals": [[[1, [0]]]] * 20, "prefixes": [evidence]},
-        {"split": "m'", "yes": {"goals": [], "prefixes": []}, "no": {"goals": [], "prefixes": []}},
+        {"goals": [[[1, [0]]]] * 20, "evidence": [evidence]},
+        {"split": "m'", "yes": {"goals": [], "evidence": []}, "no": {"goals": [], "evidence": []}},
     ):
         claim = ["<=", ["prefix", "L"], "L"]
         statement = {"pattern": "x", "layers": layers, "given": [], "values": None, "claim": claim, "proof": proof}
@@ -120,7 +120,8 @@ def test_a_range_is_gone_through() -> None:
     """A statement about the layers of a stack holds for each of them, and for no more than it says."""
     layers = [[[0, 2, 1, 0], [0, 0, 3 * 2**i, 1]] for i in range(4)]
     claim = ["==", ["reach", "L"], ["*", 3, ["-", ["**", 2, "L"], 1]]]
-    proof: dict[str, Any] = {"goals": [], "prefixes": []}
+    paths = [[3 * 2**i for i in range(count)] for count in range(1, 5)]
+    proof: dict[str, Any] = {"goals": [], "evidence": [{"path": path, "hole": None} for path in paths]}
 
     def stated(values: dict[str, Any]) -> dict[str, Any]:
         return {"pattern": "x", "layers": layers, "given": [], "values": values, "claim": claim, "proof": proof}
@@ -150,25 +151,92 @@ def test_large_concrete_statements_are_checked_fast() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layers", "claim"),
+    ("layers", "claim", "path", "hole"),
     [
-        ([[[0, 1 << 62, 1, 0]]], ["==", ["reach", 1], 1 << 62]),
-        ([[[0, 1, 1 << 62, 3]]], ["==", ["coverage", 1], 7]),
-        ([[[0, 1, 1, 0]]], ["==", ["reach", 1 << 62], 1 << 62]),
-        ([[[0, 1, 1, 0]]], ["covers", 1 << 62, 1]),
-        ([[[0, 1, 1, 0]]], ["covers", 4, 1 << 62]),
-        ([[[0, 0, 1, 0]]], ["==", ["reach", 1 << 62], 0]),
-        ([[[0, 1, 1, 0]]], [">=", ["prefix", 1, 4], 0]),
-        ([[[0, 1, 1, "oo"]]], ["==", ["reach", 1], 5]),
-        ([], ["==", ["reach", 1], 0]),
-        ([[[0, -1, 1, 0]]], ["==", ["reach", 1], 0]),
-        ([[[0, 1, 0, 0]]], ["==", ["reach", 1], 1]),
+        ([[[0, 1 << 62, 1, 0]]], ["==", ["reach", 1], 1 << 62], [1 << 62], None),
+        ([[[0, 1, 1 << 62, 3]]], ["==", ["coverage", 1], 8], [1 + 3 << 62], 2),
+        ([[[0, 1, 1, 0]]], ["==", ["reach", 1 << 62], 1 << 62], [1] * 100, None),
+        ([[[0, 1, 1, 0]]], ["covers", 1 << 62, 1], [1], 2),
+        ([[[0, 1, 1, 0]]], ["covers", 4, 1 << 62], [1, 1, 1], 4),
+        ([[[0, 0, 1, 0]]], ["==", ["reach", 1 << 62], 0], [], None),
+        ([[[0, 1, 1, 0]]], [">=", ["prefix", 1, 4], 0], [1], 2),
+        ([[[0, 1, 1, "oo"]]], ["==", ["reach", 1], 5], [5], None),
+        ([], ["==", ["reach", 1], 0], [0], None),
+        ([[[0, -1, 1, 0]]], ["==", ["reach", 1], 0], [0], None),
+        ([[[0, 1, 0, 0]]], ["==", ["reach", 1], 1], [1], None),
     ],
 )
-def test_absurd_statements_are_refused_quickly(layers: Any, claim: Any) -> None:
-    proof = {"goals": [], "prefixes": []}
+def test_absurd_statements_are_refused_quickly(layers: Any, claim: Any, path: list[int], hole: int | None) -> None:
+    proof = {"goals": [], "evidence": [{"path": path, "hole": hole}]}
     statement = {"pattern": "x", "layers": layers, "given": [], "values": {}, "claim": claim, "proof": proof}
     assert not accepted(statement)
+
+
+@pytest.mark.parametrize(
+    ("term", "value", "path", "hole", "valid"),
+    [
+        ("reach", 15, [3, 12], None, True),
+        ("reach", 15, [12, 3], None, False),
+        ("reach", 15, [3, 12, 0], None, False),
+        ("reach", 15, [15], None, False),
+        ("reach", 15, [3, 4], None, False),
+        ("reach", 15, [3, 12], 8, False),
+        ("prefix", 7, [3, 4], 8, True),
+        ("prefix", 7, [4, 3], 8, False),
+        ("prefix", 7, [2.5, 4.5], 8, False),
+        ("prefix", 7, ["3", "4"], 8, False),
+        ("prefix", 7, [-1, 8], 8, False),
+        ("prefix", 7, [5, 2], 8, False),
+        ("prefix", 7, [3, 3], 8, False),
+        ("prefix", 7, [3, 4], 9, False),
+        ("prefix", 7, [3, 4], None, False),
+        ("prefix", 6, [3, 3], 7, False),
+        ("coverage", 12, [3, 12], 8, True),
+        ("coverage", 12, [3, 12], 7, False),
+        ("coverage", 12, [3, 4], 8, False),
+        ("coverage", 13, [3, 12], 8, False),
+    ],
+)
+def test_a_path_must_lead_there_and_a_hole_must_be_one(
+    term: str, value: int, path: list[Any], hole: int | None, valid: bool
+) -> None:
+    """Layers of the lags 0 to 3, and of 0, 3, 4, 12: together 0 to 7 and 12 to 15."""
+    layers = [[[0, 3, 1, 0]], [[3, 1, 1, 0], [0, 0, 12, 1]]]
+    statement = {"pattern": "x", "layers": layers, "given": [], "values": {}, "claim": ["==", [term, 2], value]}
+    assert accepted({**statement, "proof": {"goals": [], "evidence": [{"path": path, "hole": hole}]}}) == valid
+
+
+@pytest.mark.parametrize(("path", "valid"), [([2, 4], True), ([3, 3], False), ([6, 0], False), ([2, 4, 0], False)])
+def test_a_hop_below_the_start_of_a_stride_is_none(path: list[int], valid: bool) -> None:
+    statement = {"pattern": "x", "layers": [[[0, 3, 1, 0]], [[4, 1, 1, 0]]], "given": [], "values": {}}
+    proof = {"goals": [], "evidence": [{"path": path, "hole": 7}]}
+    assert accepted({**statement, "claim": ["covers", 7, 2], "proof": proof}) == valid
+
+
+def test_a_coverage_without_a_closed_form_is_enclosed() -> None:
+    """Between the prefix and the reach, and no better: what holds of neither bound gets no proof."""
+    layers = [[[0, "k", 1, 0], [0, 0, "p", 1]]]
+    for claim, proved in (
+        ([">=", ["coverage", "L"], ["+", ["*", "k", "L"], 1]], True),
+        (["<=", ["coverage", "L"], ["+", ["*", "p", "L"], 1]], True),
+        (["==", ["coverage", "L"], ["+", ["*", "p", "L"], 1]], False),
+        (["<=", ["coverage", "L"], ["*", "p", "L"]], False),
+        ([">=", ["coverage", "L"], ["+", ["*", "k", "L"], 2]], False),
+        (["<", ["coverage", "L"], ["+", ["*", "k", "L"], 1]], False),
+    ):
+        given = [[">=", "k", 1], [">", "p", "k"]]
+        statement: dict[str, Any] = {
+            "pattern": "one",
+            "layers": layers,
+            "given": given,
+            "values": None,
+            "claim": claim,
+        }
+        try:
+            statement["proof"] = proof_of(statement)
+        except (UnprovedError, ValueError):
+            statement["proof"] = {"goals": [], "evidence": []}
+        assert accepted(statement) == proved, claim
 
 
 def test_verdicts_without_a_kind_of_certificate_have_none() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from patternc.ir.program import Program
 from tests.analysis import brute
-from tests.analysis.families import FAMILIES, INF, Family, closed, crossed, program, subject
+from tests.analysis.families import FAMILIES, INF, Family, closed, crossed, enclosed, program, subject
 
 LENGTHS = (1, 2, 3, 4, 5, 6, 7, 9, 11, 13, 16, 20, 25)
 LAYERS = range(1, 7)
@@ -70,6 +70,25 @@ def test_reach_prefix_and_coverage(families: Program, family: Family) -> None:
                 seen[compare(family, name, closed(about, name, layers), value, at)] += 1
     assert seen["exact"] > 60
     assert seen.total() == cases_by_lag(family)
+
+
+def test_bounds_enclose_what_is_counted(families: Program) -> None:
+    """And they are the best of their kind: both ends are met, over and over."""
+    met: Counter[str] = Counter()
+    for family in FAMILIES:
+        for values in family.parameters() if family.lags else ():
+            assert family.lags is not None
+            about, lags = subject(families, family, values), family.lags(**values)
+            for layers in (1, 2, 3, 5):
+                counted = crossed(family, lags, layers)
+                for name in ("prefix", "coverage"):
+                    if (found := enclosed(about, name, layers)) is None:
+                        continue
+                    assert found[0] <= counted[name] <= found[1], f"{family.name} {values}, L = {layers}: {name}"
+                    met[f"{name} lower"] += found[0] == counted[name]
+                    met[f"{name} upper"] += found[1] == counted[name] != INF
+                    met[name] += 1
+    assert min(met.values()) > 400, met
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)

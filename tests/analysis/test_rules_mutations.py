@@ -15,7 +15,7 @@ from patternc.analysis.symbolic.knowledge import UndeterminedError
 from patternc.ir.expr import ExprError
 from patternc.ir.program import Program
 from tests.analysis import brute
-from tests.analysis.families import FAMILIES, INF, Family, closed, crossed, program, subject
+from tests.analysis.families import FAMILIES, INF, Family, closed, crossed, enclosed, program, subject
 from tests.analysis.test_rules_closed_forms import ENCLOSED, UNDECIDED
 
 BY_NAME = {family.name: family for family in FAMILIES}
@@ -25,6 +25,7 @@ GRIDS = {
     "skips": ("skips_",),
     "endless": ("endless_", "runs_"),
     "phases": ("run_",),
+    "enclosed": ("window_",),
     "neighbourhood": ("neighbourhood_", "neighbourhoods_"),
     "symmetric": ("symmetric_", "symmetric_endless_"),
     "edges": ("far_", "phased_", "phases_", "neighbourhoods_", "window_", "endless_", "skips_", "symmetric_"),
@@ -44,6 +45,7 @@ EQUIVALENT = {
     ("lag_sets", "L >= 1"),
     # Guards that only save work or keep out what no grid holds: a claim about fewer than one token or layer.
     ("window", "L >= 0"),
+    ("enclosed", "L >= 0"),
     ("edges", "n >= 1"),
     ("sinks", "n >= 1"),
     ("chunks", "n >= 1"),
@@ -104,6 +106,8 @@ def wrong(families: Program, family: Family) -> bool:
         for layers in (1, 2, 3, 5) if min(lags) >= 0 or not family.endless else (1, 2, 3):
             for name, counted in crossed(family, lags, layers).items():
                 if _differs(about, family, name, layers, counted):
+                    return True
+                if family.name == "window_" and name != "reach" and enclosed(about, name, layers) != (counted, counted):
                     return True
     return False
 

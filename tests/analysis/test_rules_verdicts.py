@@ -58,6 +58,15 @@ neighbourhood_ if M >= 0, p > w, w*L >= p - 1: gapfree(L)                       
 neighbourhood_ if M >= 0, p > w: gapfree(L)                                             -> refuted
 neighbourhood_ if M >= 0, p > w: coverage(L) <= (M*L + 1)*(w*L + 1)                     -> proved
 
+# By bounds, where closed forms are too intricate or there are none.
+symmetric_ if k >= 1, p > k, M >= 1: coverage(L) >= k*L + 1                     -> proved
+symmetric_ if k >= 1, p > k, M >= 1: coverage(L) <= L*p*M + 1                   -> proved
+symmetric_ if k >= 1, p > k, M >= 1: coverage(L) <= L*p*M                       -> refuted
+run_ if 0 <= a, a < k, k < p: prefix(L) >= k*L  -> proved
+run_ if 0 <= a, a < k, k < p: coverage(L) >= k*L + 1  -> proved
+run_ if 0 <= a, a < k, k < p: coverage(L) <= reach(L) + 1  -> proved
+run_ if 0 <= a, a < k, k < p: prefix(L) > k*L  -> refuted
+
 # Costs.
 skips_: edges(n) <= n*(k + M + 2)                                               -> proved
 gated_: edges(n) <= n*(k + M + 2)                                               -> proved
@@ -230,6 +239,21 @@ def test_claims_about_heads(claim: str, outcome: str) -> None:
     assert (found.outcome if found is not None and not found.unknown else "undecided") == outcome, found
 
 
+def test_skips_of_several_periods_are_enclosed() -> None:
+    text = """
+    pattern mixed(k = 2, p = 5, q_ = 7) { attend window(k) | stride(p, 3) | stride(q_, 2) }
+    prove mixed: coverage(L) >= k*L + 1
+    prove mixed if L >= 3: prefix(L) >= k*L
+    prove mixed: coverage(L) <= L*max(k, 3*p, 2*q_) + 1
+    prove mixed: prefix(L) <= reach(L)
+    """
+    program = driver.load_program(Source("mixed", text))
+    for item in program.proves:
+        found = decide(program, item)
+        assert found is not None
+        assert found.proved, (item.text, found)
+
+
 def test_what_no_rule_reaches_is_not_guessed() -> None:
     text = """
     pattern odd(k = 2, p = 5) { attend window(k) | where(q % 2 == 0 and d % p == 0) }
@@ -238,8 +262,8 @@ def test_what_no_rule_reaches_is_not_guessed() -> None:
     prove odd: reach(L) >= 0
     prove documents: causal
     prove documents: reach(L) == k*L
-    prove mixed: coverage(L) >= 1
-    prove mixed if L >= 3: prefix(L) >= k*L
+    prove mixed: coverage(L) >= L
+    prove mixed if L >= 3, k < p, k < q_: prefix(L) >= k*L + 1
     """
     program = driver.load_program(Source("unknown", text))
     for item in program.proves:

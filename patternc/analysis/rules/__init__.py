@@ -12,6 +12,7 @@ from patternc.analysis.rules import (
     chunks,
     columns,
     edges,
+    enclosed,
     endless,
     lag_sets,
     neighbourhood,
@@ -41,8 +42,10 @@ RULES: tuple[Rule, ...] = (
     chunks.RULE,
     columns.RULE,
 )
+BOUNDS: tuple[Rule, ...] = (enclosed.RULE, enclosed.COVERAGE)
+"""Tried where the closed forms do not decide: of all that is counted, and of coverage alone."""
 
 
 def decide(program: Program, item: Prove) -> Verdict | None:
     """The verdict on a claim about a pattern, for all values of what it leaves open; None where no rule applies."""
-    return parametric.decide(program, item, RULES)
+    return parametric.decide(program, item, RULES, BOUNDS)

@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
 
-from patternc.analysis.symbolic.polynomial import Monomial, Poly
+from patternc.analysis.symbolic.polynomial import Poly
 
 Combination: TypeAlias = tuple[tuple[Fraction, tuple[int, ...]], ...]
 """Coefficients, each with the hypotheses (by index) whose product it multiplies."""
@@ -87,15 +87,12 @@ def _useful(columns: Sequence[Column]) -> list[Column]:
     """The columns that can take part: none has a monomial that all columns hold with one sign."""
     left = list(columns)
     while True:
-        signs: dict[Monomial, set[bool]] = {}
-        for _, product in left:
-            for monomial, c in product.terms:
-                if monomial:
-                    signs.setdefault(monomial, set()).add(c > 0)
-        lonely = {m for m, s in signs.items() if len(s) == 1}
+        above = {m for _, product in left for m, c in product.terms if c > 0}
+        below = {m for _, product in left for m, c in product.terms if c < 0}
+        lonely = (above ^ below) - {()}
         if not lonely:
             return left
-        left = [(i, p) for i, p in left if not any(m in lonely for m, _ in p.terms)]
+        left = [(i, p) for i, p in left if lonely.isdisjoint(p.coefficients)]
 
 
 def _support(columns: Sequence[Poly]) -> list[int]:
@@ -131,8 +128,11 @@ def _support(columns: Sequence[Poly]) -> list[int]:
         if apart < _TOLERANCE:
             # The active columns combine to this one.
             continue
-        corner = -along[:, None] / apart
-        inverse = np.block([[inverse + np.outer(along, along) / apart, corner], [corner.T, np.ones((1, 1)) / apart]])
+        larger = np.empty((len(active) + 1, len(active) + 1))
+        larger[:-1, :-1] = inverse + np.outer(along, along) / apart
+        larger[:-1, -1] = larger[-1, :-1] = -along / apart
+        larger[-1, -1] = 1.0 / apart
+        inverse = larger
         active.append(best)
         while active:
             trial = inverse @ aim[active]
