@@ -45,7 +45,7 @@ VERY_FEW_TERMS = 256
 """So many before sums at two scales."""
 MANY_INTERVALS = 1 << 18
 """So many where more than half of the lags are members, so that sums soon fill up."""
-MANY_TERMS = 1 << 16
+MANY_TERMS = 1 << 13
 """So many at last."""
 
 

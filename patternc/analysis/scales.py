@@ -179,6 +179,7 @@ def _points(groups: Sequence[_Group], top: int) -> Iterator[Point]:
     if any(len(group.long) > MAX_LONG for group in groups):
         raise TooLarge("lags of several long periods at once")
     found: dict[Point, int] = {(0, 0, ()): 0}
+    moves = 0
     for index, group in enumerate(groups):
         for at, term in enumerate(group.long):
             # What is not yet in the points: all short terms, and the long ones that follow.
@@ -187,7 +188,7 @@ def _points(groups: Sequence[_Group], top: int) -> Iterator[Point]:
             lo, hi = sum(g.least * g.count for g in left), sum(g.greatest * g.count for g in left)
             least, most = min(p for p, _, _ in found), max(p + w for p, w, _ in found)
             entries = sorted(_entries(term, group.count, -hi - most, top - lo - least))
-            found = _moved(found, entries, group.count, -hi, top - lo)
+            found, moves = _moved(found, entries, group.count, (-hi, top - lo), moves)
         following: dict[Point, int] = {}
         for (place, width, done), taken in found.items():
             following[place, width, (*done, group.count - taken)] = 0
@@ -195,11 +196,13 @@ def _points(groups: Sequence[_Group], top: int) -> Iterator[Point]:
     return iter(found)
 
 
-def _moved(found: dict[Point, int], entries: list[Entry], count: int, lo: int, hi: int) -> dict[Point, int]:
-    """The points moved on by the entries, those that come to lie within ``[lo, hi]``."""
+def _moved(
+    found: dict[Point, int], entries: list[Entry], count: int, bounds: tuple[int, int], tried: int
+) -> tuple[dict[Point, int], int]:
+    """The points moved on by the entries, those that come to lie within the bounds; and how many were tried so far."""
+    lo, hi = bounds
     result: dict[Point, int] = {}
     wide = max((w for _, w, _ in entries), default=0)
-    tried = 0
     for (place, width, done), taken in found.items():
         first = bisect_left(entries, (lo - place - width - wide,))
         last = bisect_right(entries, (hi - place + 1,))
@@ -213,7 +216,7 @@ def _moved(found: dict[Point, int], entries: list[Entry], count: int, lo: int, h
                     result[key] = taken + copies
         if len(result) > MAX_POINTS:
             raise TooLarge("lags of several long periods at once")
-    return result
+    return result, tried
 
 
 def _entries(term: Term, count: int, lo: int, hi: int) -> Iterator[Entry]:
