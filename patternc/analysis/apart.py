@@ -42,6 +42,12 @@ class Apart:
         return -_greatest(_reflected(self.shape))
 
     @cached_property
+    def first_missing(self) -> Bound:
+        """The least lag from 0 up that is no member, `INF` where all are.  Raises `TooLarge`."""
+        gaps = [part.at_least(0) for part in _sets(_complement(self.shape))]
+        return min((gap for gap in gaps if gap is not None), default=INF)
+
+    @cached_property
     def terms(self) -> list[Term] | None:
         """The lags as a union of terms, where they are not too many."""
         try:
@@ -67,7 +73,7 @@ def whole_sum(groups: Sequence[tuple[IntSet | Apart, int]]) -> IntSet:
     total, exact = _terms_of_sum(groups)
     if not exact:
         raise TooLarge("lags of several long periods at once")
-    return reduce(lambda a, b: a | b, (_one_by_one(t.as_set()) for t in sorted(total)), EMPTY)
+    return reduce(lambda a, b: a | b, (one_by_one(t.as_set()) for t in sorted(total)), EMPTY)
 
 
 def _terms_of_sum(groups: Sequence[tuple[IntSet | Apart, int]]) -> tuple[set[Term], bool]:
@@ -126,7 +132,7 @@ def _first_missing(terms: set[Term]) -> Bound:
 def _cut(shape: Shape, bounds: IntSet) -> IntSet:
     match shape:
         case LagIn(lags):
-            return _one_by_one(lags & bounds)
+            return one_by_one(lags & bounds)
         case Both(parts):
             return reduce(lambda a, b: a & b, (_cut(p, bounds) for p in parts), bounds)
         case Either(parts):
@@ -135,7 +141,7 @@ def _cut(shape: Shape, bounds: IntSet) -> IntSet:
             raise TypeError(f"not by lag alone: {shape!r}")
 
 
-def _one_by_one(lags: IntSet) -> IntSet:
+def one_by_one(lags: IntSet) -> IntSet:
     """A set that has few runs as these: what is periodic with one period more does not go together with others."""
     lo, hi = lags.least, lags.greatest
     if not isinstance(lo, int) or not isinstance(hi, int):
@@ -158,6 +164,18 @@ def _sets(shape: Shape) -> list[IntSet]:
                 if len(found) > MAX_PARTS:
                     raise TooLarge("lags of several long periods at once")
             return found
+        case _:
+            raise TypeError(f"not by lag alone: {shape!r}")
+
+
+def _complement(shape: Shape) -> Shape:
+    match shape:
+        case LagIn(lags):
+            return LagIn(lags.complement())
+        case Both(parts):
+            return Either(tuple(map(_complement, parts)))
+        case Either(parts):
+            return Both(tuple(map(_complement, parts)))
         case _:
             raise TypeError(f"not by lag alone: {shape!r}")
 

@@ -100,7 +100,8 @@ class IntSet:
 
     def count_and_sum(self, lo: int, hi: int) -> tuple[int, int]:
         """How many members lie within ``[lo, hi]``, and their sum."""
-        pairs = [p.count_and_sum(lo, hi) for p in self.pieces]
+        first = max(bisect_right(self._starts, lo) - 1, 0)
+        pairs = [p.count_and_sum(lo, hi) for p in self.pieces[first : bisect_right(self._starts, hi)]]
         return sum(c for c, _ in pairs), sum(s for _, s in pairs)
 
     def count(self, lo: Bound, hi: Bound) -> Bound:

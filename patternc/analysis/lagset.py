@@ -20,6 +20,8 @@ FEW_RUNS = 8
 MAX_PERIOD = 1 << 21
 """Periods up to this are searched for shorter ones that some runs have."""
 MAX_COMPARED = 256
+MAX_INTERVALS = 1 << 19
+"""So many pairs of intervals are added one by one."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -268,7 +270,20 @@ def _holds(lags: IntSet, start: int, width: int) -> bool:
 
 def sum_of(a: IntSet, b: IntSet) -> IntSet:
     """The set of all ``x + y`` with x in ``a`` and y in ``b``.  Raises `TooLarge`."""
+    if (solid := _solid_sum(a, b)) is not None:
+        return solid
     left, right = terms_of(a), terms_of(b)
     if len(left) * len(right) > MAX_TERMS:
         raise TooLarge(f"a sum of more than {MAX_TERMS} terms")
     return union_of(t for x in left for y in right for t in add(x, y))
+
+
+def _solid_sum(a: IntSet, b: IntSet) -> IntSet | None:
+    """The sum of finite unions of many intervals; None of others."""
+    pairs = len(a.pieces) * len(b.pieces)
+    if not MAX_COMPARED < pairs <= MAX_INTERVALS or not all(
+        p.solid and isinstance(p.lo, int) and isinstance(p.hi, int) for p in (*a.pieces, *b.pieces)
+    ):
+        return None
+    left, right = ([(int(p.lo), int(p.hi)) for p in lags.pieces] for lags in (a, b))
+    return from_intervals((x + z, y + w) for x, y in left for z, w in right)

@@ -7,22 +7,28 @@ numbers are large or endless.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
-from patternc.analysis import bits, filling
-from patternc.analysis.apart import Apart, first_gap, whole_sum
+from patternc.analysis import bits, filling, scales
+from patternc.analysis.apart import Apart, first_gap, one_by_one, whole_sum
+from patternc.analysis.dense import filled_by
 from patternc.analysis.endless import endless_sum
 from patternc.analysis.intset import INF, Bound, IntSet, TooLarge, interval
-from patternc.analysis.lagset import sum_of, terms_of
+from patternc.analysis.lagset import Term, sum_of, terms_of
+from patternc.analysis.nearby import Members
 from patternc.analysis.semantics import Model
+from patternc.analysis.shapes import LagIn
 from patternc.analysis.skip_family import Skips, skips_of
 
 Groups: TypeAlias = "Sequence[tuple[IntSet | Apart, int]]"
 """Lag sets, each with the number of layers that have it; 0 is in each."""
+T = TypeVar("T")
 Parts: TypeAlias = "Sequence[tuple[IntSet, int]]"
+
+Sum: TypeAlias = "IntSet | int | Members"
 
 BIT_LIMIT = 1 << 22
 """Sums within this span are computed as bit sets at once."""
@@ -35,6 +41,12 @@ FIRST_BOUND = 1 << 16
 FAR_BOUNDS = (FIRST_BOUND, 1 << 22)
 FEW_TERMS = 4096
 """So many pairs of terms are tried before bit sets, where the span is large."""
+VERY_FEW_TERMS = 256
+"""So many before sums at two scales."""
+MANY_INTERVALS = 1 << 18
+"""So many where more than half of the lags are members, so that sums soon fill up."""
+MANY_TERMS = 1 << 13
+"""So many at last."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +67,10 @@ class Field:
             return INF
         if (skips := self._skips) is not None and not skips.both:
             return skips.coverage(self.groups[0][1])
-        if isinstance(self._sum, IntSet):
-            return self._sum.count(0, INF)
-        return self._sum.bit_count()
+        found = self._sum
+        if isinstance(found, Members):
+            return found.count
+        return found.count(0, INF) if isinstance(found, IntSet) else found.bit_count()
 
     @cached_property
     def prefix(self) -> Bound:
@@ -68,10 +81,15 @@ class Field:
             return found - 1
         if self.reach == INF:
             return self._endless_prefix()
-        if isinstance(self._sum, IntSet):
-            gap = (interval(0, None) - self._sum).at_least(0)
+        if (found := self._gap_within(FAR_BOUNDS)) is not None:
+            return found - 1
+        held = self._sum
+        if isinstance(held, Members):
+            return self.reach if held.gap is None else held.gap - 1
+        if isinstance(held, IntSet):
+            gap = (interval(0, None) - held).at_least(0)
             return INF if gap is None else gap - 1
-        return bits.first_missing(self._sum) - 1
+        return bits.first_missing(held) - 1
 
     def members_up_to(self, last: int) -> int:
         """The lags up to ``last`` that can be crossed, as a bit set.  Raises `TooLarge`."""
@@ -86,7 +104,10 @@ class Field:
             if any(isinstance(lags, Apart) for lags, _ in self.groups):
                 raise TooLarge("lags of several long periods at once")
             return endless_sum([(d, c) for d, c in self.groups if isinstance(d, IntSet)]).cut(0, last)
-        return bits.from_set(self._sum, 0, last) if isinstance(self._sum, IntSet) else self._sum & bits.ones(last + 1)
+        held = self._sum
+        if isinstance(held, Members):
+            raise TooLarge(f"the lags up to {last}, one by one")
+        return bits.from_set(held, 0, last) if isinstance(held, IntSet) else held & bits.ones(last + 1)
 
     @property
     def closed_form(self) -> bool:
@@ -106,18 +127,49 @@ class Field:
             return None
 
     @cached_property
-    def _sum(self) -> IntSet | int:
-        """The lags from 0 up where there is a greatest one, as a bit set where the span allows it."""
-        if any(isinstance(d, Apart) for d, _ in self.groups) and all(d.least >= 0 for d, _ in self.groups):
-            return whole_sum(self.groups)
+    def _sum(self) -> Sum:
+        """The lags from 0 up where there is a greatest one, as a bit set where the span allows it.
+
+        Of sums at two scales it is known how many they are and which is the first that is missing.
+        """
+        if any(isinstance(d, Apart) for d, _ in self.groups):
+            return _first_of(lambda: self._at_scales(int(self.reach)), lambda: whole_sum(self.groups))
         parts = self._clipped(int(self.reach))
         span = sum(int(d.greatest - d.least) * c for d, c in parts)
         if span <= BIT_LIMIT:
             return _bit_sum(parts)
-        try:
-            return _set_sum(parts, FEW_TERMS)
-        except TooLarge:
-            return _bit_sum(parts) if span <= MAX_BITS else _set_sum(parts)
+        if span <= MAX_BITS:
+            return _first_of(lambda: _set_sum(parts, FEW_TERMS), lambda: _bit_sum(parts))
+        if all(2 * d.count(-INF, INF) > d.greatest - d.least for d, _ in parts):
+            parts, budget = [(one_by_one(d), c) for d, c in parts], MANY_INTERVALS
+        else:
+            budget = VERY_FEW_TERMS
+        return _first_of(
+            lambda: _set_sum(parts, budget),
+            lambda: self._at_scales(int(self.reach)),
+            lambda: _set_sum(parts, MANY_TERMS),
+        )
+
+    def _at_scales(self, top: int) -> Members:
+        """What is said of the lags within ``[0, top]`` by points and what lies about them.  Raises `TooLarge`."""
+        groups: list[tuple[Sequence[Term], int]] = []
+        for lags, count in self.groups:
+            terms = terms_of(lags) if isinstance(lags, IntSet) else lags.terms
+            if terms is None:
+                raise TooLarge("lags of several long periods at once")
+            groups.append((terms, count))
+        return scales.members(groups, top)
+
+    def _gap_within(self, bounds: Sequence[int]) -> int | None:
+        """The least missing lag, where it lies within some of the bounds."""
+        for bound in bounds:
+            if bound < self.reach:
+                try:
+                    if (gap := self._at_scales(bound).gap) is not None:
+                        return gap
+                except TooLarge:
+                    continue
+        return None
 
     def _clipped(self, reach: int) -> Parts:
         """Lags so negative that the other layers cannot make up for them are left out."""
@@ -140,8 +192,12 @@ class Field:
             return endless_sum(whole).first_gap() - 1
         except TooLarge:
             pass
+        if (found := self._gap_within(FAR_BOUNDS)) is not None:
+            return found - 1
+        if self.filled:
+            return INF
         try:
-            gap = (interval(0, None) - _set_sum(whole)).at_least(0)
+            gap = (interval(0, None) - _set_sum(whole, MANY_TERMS)).at_least(0)
         except TooLarge:
             return first_gap(whole) - 1
         return INF if gap is None else gap - 1
@@ -155,7 +211,29 @@ class Field:
                 gap = self.first_missing(bound)
             if gap is not None:
                 return gap - 1
+        if (found := self._gap_within(FAR_BOUNDS)) is not None:
+            return found - 1
+        if self.filled:
+            return INF
+        layers = [lags for lags, count in self.groups for _ in range(min(count, 2))]
+        if len(layers) == 1 and isinstance(one := layers[0], Apart):
+            return _first_of(lambda: one.first_missing, lambda: first_gap(self.groups)) - 1
         return first_gap(self.groups) - 1
+
+    @cached_property
+    def filled(self) -> bool:
+        """Whether the other layers cross all lags of an interval [-a, b], and a + b + 1 lags of one hold a member.
+
+        Then every lag x from b up is crossed: one of the lags x - b to x + a is a member, and those below b are.
+        """
+        near = interval(-FIRST_BOUND, FIRST_BOUND)
+        try:
+            runs = [next(p for p in _runs_of(lags & near) if p[0] <= 0 <= p[1]) for lags, _ in self.groups]
+        except TooLarge:
+            return False
+        whole = sum((hi - lo) * count for (lo, hi), (_, count) in zip(runs, self.groups, strict=True))
+        shapes = [lags.shape if isinstance(lags, Apart) else LagIn(lags) for lags, _ in self.groups]
+        return any(filled_by(s, whole - hi + lo + 1) for s, (lo, hi) in zip(shapes, runs, strict=True))
 
     def first_missing(self, bound: int) -> int | None:
         """The least missing lag, if it is at most ``bound`` and lags are not negative (then cutting is exact)."""
@@ -167,6 +245,20 @@ class Field:
             if total == mask:
                 return None
         return bits.first_missing(total) if total != mask else None
+
+
+def _first_of(*ways: Callable[[], T]) -> T:
+    """What the first of the ways says that is not too large."""
+    for way in ways[:-1]:
+        try:
+            return way()
+        except TooLarge:
+            continue
+    return ways[-1]()
+
+
+def _runs_of(lags: IntSet) -> list[tuple[int, int]]:
+    return lags.intervals(int(lags.least), int(lags.greatest))
 
 
 def field_of(model: Model, layers: int) -> Field:
