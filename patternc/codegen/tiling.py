@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 from patternc import resources
 from patternc.lowering.devices import Device
 
-_BEGIN, _LAST, _END = "class Tiling(NamedTuple):", "def shared_bytes(", "\n\n\n"
-
 
 def forward_tile(head_dim: int, dtype: str, rows: int, device: Device) -> tuple[int, int]:
     """Queries and keys of a tile of a forward kernel whose residue classes have ``rows`` rows."""
@@ -23,9 +21,7 @@ def forward_tile(head_dim: int, dtype: str, rows: int, device: Device) -> tuple[
 @cache
 def _rule() -> dict[str, Any]:
     """`tiling` of the template and what it calls, plain Python: run here, so that there is one rule and not two."""
-    text = (resources.folder("templates") / "module" / "launch.py.j2").read_text(encoding="utf-8")
-    start = text.index(_BEGIN)
-    source = text[start : text.index(_END, text.index(_LAST, start))]
+    source = (resources.folder("templates") / "module" / "tiling.py.j2").read_text(encoding="utf-8")
     names: dict[str, Any] = {
         "NamedTuple": NamedTuple,
         "torch": SimpleNamespace(float32="float32"),
