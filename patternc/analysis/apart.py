@@ -5,9 +5,10 @@ The parts are kept apart and put together within bounds only, where that is poss
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from typing import TypeAlias
 
 from patternc.analysis.intset import ALL, EMPTY, INF, Bound, IntSet, TooLarge, from_intervals, interval
 from patternc.analysis.lagset import Term, add, terms_of, within
@@ -19,6 +20,8 @@ MAX_TERMS = 1 << 14
 FEW_RUNS = 1 << 10
 MAX_PARTS = 64
 MAX_STEPS = 1 << 16
+
+Combined: TypeAlias = Both | Either
 
 
 @dataclass(frozen=True)
@@ -169,25 +172,22 @@ def _sets(shape: Shape) -> list[IntSet]:
 
 
 def _complement(shape: Shape) -> Shape:
-    match shape:
-        case LagIn(lags):
-            return LagIn(lags.complement())
-        case Both(parts):
-            return Either(tuple(map(_complement, parts)))
-        case Either(parts):
-            return Both(tuple(map(_complement, parts)))
-        case _:
-            raise TypeError(f"not by lag alone: {shape!r}")
+    return _mapped(shape, IntSet.complement, Either, Both)
 
 
 def _reflected(shape: Shape) -> Shape:
+    return _mapped(shape, IntSet.reflected, Both, Either)
+
+
+def _mapped(shape: Shape, change: Callable[[IntSet], IntSet], both: type[Combined], either: type[Combined]) -> Shape:
+    """The shape with each set changed, and ``both`` and ``either`` in the place of `Both` and `Either`."""
     match shape:
         case LagIn(lags):
-            return LagIn(lags.reflected())
+            return LagIn(change(lags))
         case Both(parts):
-            return Both(tuple(map(_reflected, parts)))
+            return both(tuple(_mapped(p, change, both, either) for p in parts))
         case Either(parts):
-            return Either(tuple(map(_reflected, parts)))
+            return either(tuple(_mapped(p, change, both, either) for p in parts))
         case _:
             raise TypeError(f"not by lag alone: {shape!r}")
 

@@ -9,7 +9,7 @@ from patternc.codegen.printer import Printer, by_head
 from patternc.ir.expr import TRUE, Expr, Int
 from patternc.ir.plan import Gather, HeadGroup, Part, PerHead, Plan, Segment
 from patternc.lowering.heads import heads_text
-from patternc.lowering.schedules import BY_KIND
+from patternc.lowering.schedules import BY_KIND, launch_order
 from patternc.lowering.schedules.band import BAND
 
 SCALARS = {f".{end}_{side}": f"{end}_{side}" for end in ("first", "last") for side in ("q", "k")}
@@ -146,7 +146,7 @@ class _Constants:
 def part_views(plan: Plan) -> tuple[PartView, ...]:
     """One view a part, with names that are unique in the file."""
     parts = [(b, p) for b, branch in enumerate(plan.branches) for p in branch.parts]
-    parts.sort(key=lambda part: list(BY_KIND).index(part[1].kind))
+    parts.sort(key=lambda part: launch_order(part[1].kind))
     kinds = [p.kind for _, p in parts]
     counts: dict[str, int] = {}
     views: list[PartView] = []

@@ -39,7 +39,7 @@ from patternc.ir.relation import (
 from patternc.lowering.closed_forms import full, key_bounds, live_keys, live_queries, query_bounds
 from patternc.lowering.heads import Together, generalised, heads_text, merged, together
 from patternc.lowering.schedule import schedule
-from patternc.lowering.schedules import BLOCKS, BY_KIND, Scheduled
+from patternc.lowering.schedules import BLOCKS, BY_KIND, Scheduled, launch_order
 from patternc.lowering.schedules.base import Piece, bounded
 from patternc.lowering.terms import Term, number
 
@@ -82,7 +82,7 @@ def _branch(rows: Sequence[tuple[Scheduled, ...]], heads: int | None) -> Branch:
     for h, row in enumerate(rows):
         kinds = [s.kind for s in row]
         for i, scheduled in enumerate(row):
-            places.setdefault((list(BY_KIND).index(scheduled.kind), kinds[:i].count(scheduled.kind)), {})[h] = scheduled
+            places.setdefault((launch_order(scheduled.kind), kinds[:i].count(scheduled.kind)), {})[h] = scheduled
     parts: list[Part] = []
     begun: set[int] = set()
     for _, place in sorted(places.items()):

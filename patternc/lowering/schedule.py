@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from patternc.ir.relation import Relation
-from patternc.lowering.schedules import BLOCKS, BY_KIND, SCHEDULES, Scheduled, schedule_of
+from patternc.lowering.schedules import BLOCKS, SCHEDULES, Scheduled, launch_order, schedule_of
 from patternc.lowering.terms import Term, TooManyTermsError, disjoint, masked, meet, strengthened, terms
 
 
@@ -37,7 +37,7 @@ def schedule(relation: Relation) -> tuple[Scheduled, ...]:
         if not set(pieces).isdisjoint(left):
             others = [t for s in result for t in s.terms if any(meet(t, b) for b in left)]
         result.append(Scheduled(BLOCKS.kind, tuple(left), (None,) * len(left), tuple(others)))
-    return tuple(sorted(result, key=lambda one: list(BY_KIND).index(one.kind)))
+    return tuple(sorted(result, key=lambda one: launch_order(one.kind)))
 
 
 def _place(term: Term) -> int:

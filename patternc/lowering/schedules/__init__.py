@@ -22,9 +22,14 @@ what it loads, has the time to load that, too.
 """
 
 
+def launch_order(kind: str) -> int:
+    """Where the kernels of a schedule stand in the order of launches."""
+    return list(BY_KIND).index(kind)
+
+
 def schedule_of(term: Term) -> Schedule:
     """The schedule of a term."""
     return next((one for one in reversed(SCHEDULES) if one.fits(term)), BLOCKS)
 
 
-__all__ = ["BLOCKS", "BY_KIND", "SCHEDULES", "Schedule", "Scheduled", "schedule_of"]
+__all__ = ["BLOCKS", "BY_KIND", "SCHEDULES", "Schedule", "Scheduled", "launch_order", "schedule_of"]
