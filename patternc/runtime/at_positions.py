@@ -56,8 +56,11 @@ def fused(
     if gate is None:
         return out[0].to(dtype)
     counts = pattern._instance.branch_counts(out.shape[2])  # pyright: ignore[reportPrivateUsage]
-    missing = torch.arange(pattern.branches) >= torch.tensor(counts)[:, None]
-    weights = torch.softmax(gate.float().masked_fill(missing[:, None].to(gate.device), float("-inf")), -1)
+    logits = gate.float()
+    if min(counts) < pattern.branches:
+        branches, there = (torch.tensor(x, device=gate.device) for x in (range(pattern.branches), counts))
+        logits = logits.masked_fill((branches >= there[:, None])[:, None], float("-inf"))
+    weights = torch.softmax(logits, -1)
     return (weights.movedim(-1, 0)[..., None] * out).sum(0).to(dtype)
 
 

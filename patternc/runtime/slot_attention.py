@@ -86,7 +86,7 @@ def _by_kernel(
     lse = torch.empty(splits, branches, batch, heads, n_q, device=q.device, dtype=torch.float32)
     widths = tuple(s.shape[1] for s in seen.segments)
     starts, counts, segments = _table(layout, widths, seen.heads, heads, q.device)
-    flat = torch.cat([s.flatten() for s in seen.segments]).view(torch.uint8)
+    flat = torch.cat([s.flatten() for s in seen.segments]).to(torch.uint8)
     launch: Any = attend_slots
     launch[(batch * kv_heads, tiles, branches * splits)](
         q,
@@ -140,15 +140,15 @@ def _by_torch(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     batch, heads, n_q, head_dim = q.shape
     group = heads // len(layout.start)
-    outs = torch.zeros(1, len(seen.heads), batch, heads, n_q, head_dim)
-    lse = torch.full((1, len(seen.heads), batch, heads, n_q), float("-inf"))
+    outs = torch.zeros(1, len(seen.heads), batch, heads, n_q, head_dim, device=q.device)
+    lse = torch.full((1, len(seen.heads), batch, heads, n_q), float("-inf"), device=q.device)
     for branch, by_segment in enumerate(seen.heads):
         for pairs, members in zip(seen.segments, by_segment, strict=True):
             rows, slots = pairs.any(1).nonzero()[:, 0], pairs.any(0).nonzero()[:, 0]
             if not members or not len(slots):
                 continue
-            chosen = torch.tensor(members)
-            start = torch.tensor([layout.start[h // group] for h in members])
+            chosen = torch.tensor(members, device=q.device)
+            start = torch.tensor([layout.start[h // group] for h in members], device=q.device)
             at = start[:, None] + slots
             scores = q[:, chosen[:, None], rows].float() @ k[:, at].float().transpose(-1, -2) * scale
             scores = scores.masked_fill(~pairs[rows][:, slots], float("-inf"))

@@ -72,7 +72,7 @@ def attend_slots(
             here = wanted[:, None] & (d[None, :] < D)
             k = tl.load(k_ptr + at[:, None] + d[None, :], mask=here, other=0.0)
             v = tl.load(v_ptr + at[:, None] + d[None, :], mask=here, other=0.0)
-            scores = tl.dot(q, tl.trans(k), input_precision=PRECISION) * scale
+            scores = (tl.dot(q, tl.trans(k), input_precision=PRECISION) * scale).to(tl.float32)
             scores = tl.where(seen, scores, float("-inf"))
             m_new = tl.maximum(m, tl.max(scores, 1))
             safe = tl.where(m_new == float("-inf"), 0.0, m_new)

@@ -9,6 +9,7 @@ import torch
 
 import patternc
 from patternc.pattern import Pattern
+from tests.devices import here
 
 transformers = pytest.importorskip("transformers")
 
@@ -57,16 +58,16 @@ def build(family: str, implementation: str, **changes: Any) -> Any:
     torch.manual_seed(0)
     suffix = "Text" if family == "Gemma3" else ""
     config = getattr(transformers, f"{family}{suffix}Config")(**(SIZES | FAMILIES[family] | changes))
-    return getattr(transformers, f"{family}ForCausalLM")._from_config(config, attn_implementation=implementation)
+    return here(getattr(transformers, f"{family}ForCausalLM")._from_config(config, attn_implementation=implementation))
 
 
 def tokens(batch: int, n: int) -> torch.Tensor:
-    return torch.randint(1, 53, (batch, n), generator=torch.Generator().manual_seed(n))
+    return here(torch.randint(1, 53, (batch, n), generator=torch.Generator().manual_seed(n)))
 
 
 def bias(pattern: Pattern, n: int) -> torch.Tensor:
     """The pattern as the mask that eager attention adds."""
-    return torch.where(pattern.mask(n, heads=4)[0], 0.0, torch.finfo(torch.float32).min)[None]
+    return here(torch.where(pattern.mask(n, heads=4)[0], 0.0, torch.finfo(torch.float32).min)[None])
 
 
 def generate(model: Any, ids: torch.Tensor, **options: Any) -> list[list[int]]:

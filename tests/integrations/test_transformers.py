@@ -9,6 +9,7 @@ from patternc.runtime import slot_attention
 
 transformers = pytest.importorskip("transformers")
 from patternc.integrations.transformers import LiveCache, register  # noqa: E402
+from tests.devices import here  # noqa: E402
 from tests.integrations.models import FAMILIES, LOCAL, SKIPS, bias, build, generate, load, tokens, unplain  # noqa: E402
 
 
@@ -102,13 +103,13 @@ def test_padding_on_either_side_changes_nothing_for_the_real_tokens(text: str) -
     register("pi", load(text))
     model = build("Llama", "pi").eval()
     short, long = tokens(1, 7), tokens(1, 12)
-    pad = torch.zeros(1, 5, dtype=torch.long)
-    real = torch.tensor([[1] * 7 + [0] * 5, [1] * 12])
+    pad = here(torch.zeros(1, 5, dtype=torch.long))
+    real = here(torch.tensor([[1] * 7 + [0] * 5, [1] * 12]))
     right = model(torch.cat([torch.cat([short, pad], 1), long]), attention_mask=real).logits
     left = model(
         torch.cat([torch.cat([pad, short], 1), long]),
         attention_mask=real.flip(1)[[0, 1]],
-        position_ids=torch.stack([torch.cat([pad[0], torch.arange(7)]), torch.arange(12)]),
+        position_ids=torch.stack([torch.cat([pad[0], here(torch.arange(7))]), here(torch.arange(12))]),
     ).logits
     for mine, row in ((right[:1, :7], short), (right[1:], long), (left[:1, 5:], short), (left[1:], long)):
         torch.testing.assert_close(mine, model(row).logits, rtol=1e-4, atol=1e-5)
@@ -118,7 +119,7 @@ def test_sequences_that_are_packed_in_a_row_see_nothing_of_each_other() -> None:
     register("pi", load(SKIPS))
     for family, options in (("Llama", {}), ("Gemma3", {})):
         model = build(family, "pi", **options).eval()
-        ids, at = tokens(2, 14), torch.tensor([[*range(9), *range(5)], [*range(3), *range(11)]])
+        ids, at = tokens(2, 14), here(torch.tensor([[*range(9), *range(5)], [*range(3), *range(11)]]))
         logits = model(ids, position_ids=at, use_cache=False).logits
         for row, cut in ((0, 9), (1, 3)):
             parts = [model(ids[row : row + 1, a:b]).logits for a, b in ((0, cut), (cut, 14))]
@@ -132,7 +133,7 @@ def test_a_compiled_model_gives_the_same() -> None:
     ids = tokens(2, 9)
     compiled = torch.compile(model, backend="eager")
     torch.testing.assert_close(compiled(ids, use_cache=False).logits, model(ids).logits, rtol=1e-4, atol=1e-5)
-    padded = (torch.arange(9) < torch.tensor([[5], [9]])).long()
+    padded = here((torch.arange(9) < torch.tensor([[5], [9]])).long())
     mine = compiled(ids, attention_mask=padded, use_cache=False).logits
     torch.testing.assert_close(mine[:1, :5], model(ids[:1, :5]).logits, rtol=1e-4, atol=1e-5)
 
@@ -142,7 +143,7 @@ def test_training_on_padded_rows_equals_training_on_each_row() -> None:
     model = build("Qwen2", "pi")
     rows = [tokens(1, 6), tokens(1, 9)]
     for side in ("right", "left"):
-        pad = torch.zeros(1, 3, dtype=torch.long)
+        pad = here(torch.zeros(1, 3, dtype=torch.long))
         order = (rows[0], pad) if side == "right" else (pad, rows[0])
         ids = torch.cat([torch.cat(order, 1), rows[1]])
         real = (ids > 0).long()
@@ -167,8 +168,8 @@ def test_generation_from_a_left_padded_batch_equals_each_row_alone(text: str) ->
     register("pi", load(text))
     model = build("Llama", "pi").eval()
     short, long = tokens(1, 5), tokens(1, 10)
-    ids = torch.cat([torch.cat([torch.zeros(1, 5, dtype=torch.long), short], 1), long])
-    real = torch.tensor([[0] * 5 + [1] * 5, [1] * 10])
+    ids = torch.cat([torch.cat([here(torch.zeros(1, 5, dtype=torch.long)), short], 1), long])
+    real = here(torch.tensor([[0] * 5 + [1] * 5, [1] * 10]))
     alone = [generate(model, row)[0] for row in (short, long)]
     assert generate(model, ids, attention_mask=real) == alone
     assert generate(model, ids, attention_mask=real, use_cache=False) == alone

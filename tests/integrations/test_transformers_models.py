@@ -11,6 +11,7 @@ import patternc
 
 transformers = pytest.importorskip("transformers")
 from patternc.integrations.transformers import LiveCache, _windowed, register  # noqa: E402
+from tests.devices import here  # noqa: E402
 from tests.integrations.models import LOCAL, SIZES, SKIPS, bias, build, generate, load, plain, tokens  # noqa: E402
 
 WINDOW = {"sliding_window": 6}
@@ -53,7 +54,7 @@ def test_a_window_that_holds_the_pattern_needs_no_choice_and_keeps_its_short_cac
     without = generate(model, ids, use_cache=False)
     assert generate(model, ids) == without
     assert generate(model, ids, cache_implementation="static") == without
-    padded = torch.cat([torch.cat([torch.zeros(1, 8, dtype=torch.long), ids[:1, :3]], 1), ids[1:]])
+    padded = torch.cat([torch.cat([here(torch.zeros(1, 8, dtype=torch.long)), ids[:1, :3]], 1), ids[1:]])
     real = (padded > 0).long()
     assert generate(model, padded, attention_mask=real) == [generate(model, ids[:1, :3])[0], without[1]]
 
@@ -80,12 +81,12 @@ def test_a_gate_is_refused_or_weighted_equally() -> None:
     without = generate(model, ids, use_cache=False)
     assert generate(model, ids) == without
     assert generate(model, ids, cache=LiveCache(model, 21)) == without
-    q, k, v = torch.randn(1, 4, 12, 8), torch.randn(1, 2, 12, 8), torch.randn(1, 2, 12, 8)
+    q, k, v = (here(torch.randn(1, heads, 12, 8)) for heads in (4, 2, 2))
     attend = transformers.AttentionInterface._global_mapping["pi"]
     mask = transformers.AttentionMaskInterface._global_mapping["pi"](q_length=12, kv_length=12)
     out, weights = attend(model.model.layers[0].self_attn, q, k, v, mask, scaling=0.2)
     assert weights is None
-    expected = gated.reference(q, k, v, torch.zeros(1, 4, 12, 2), scale=0.2)
+    expected = gated.reference(q, k, v, here(torch.zeros(1, 4, 12, 2)), scale=0.2)
     torch.testing.assert_close(out.transpose(1, 2), expected)
 
 
@@ -101,7 +102,7 @@ def test_what_the_kernels_cannot_do_for_a_model_is_refused_by_name() -> None:
     with pytest.raises(
         ValueError, match=r"attention_mask: pi is a mask of its own .* was given a tensor \(1, 1, 8, 8\)"
     ):
-        model(ids, attention_mask=torch.zeros(1, 1, 8, 8))
+        model(ids, attention_mask=here(torch.zeros(1, 1, 8, 8)))
     masks = transformers.masking_utils
     chunks = masks.chunked_causal_mask_function(4, torch.zeros(1, dtype=torch.long))
     with pytest.raises(ValueError, match="attention_mask: the model's mask has parts that no pattern knows of"):
@@ -145,12 +146,12 @@ def test_a_model_without_a_causal_mask_takes_any_pattern() -> None:
     for implementation in ("pi", "eager"):
         torch.manual_seed(0)
         config = transformers.BertConfig(**sizes, num_attention_heads=4)
-        models.append(transformers.BertModel._from_config(config, attn_implementation=implementation).eval())
+        models.append(here(transformers.BertModel._from_config(config, attn_implementation=implementation)).eval())
     mine, eager = models
     ids = tokens(2, 13)
     expected = eager(ids, attention_mask=bias(pattern, 13)).last_hidden_state
     torch.testing.assert_close(mine(ids).last_hidden_state, expected, rtol=1e-4, atol=1e-5)
-    real = torch.ones(2, 13, dtype=torch.long)
+    real = here(torch.ones(2, 13, dtype=torch.long))
     real[0, 9:] = 0
     alone = mine(ids[:1, :9]).last_hidden_state
     torch.testing.assert_close(mine(ids, attention_mask=real).last_hidden_state[:1, :9], alone, rtol=1e-4, atol=1e-5)
@@ -186,7 +187,7 @@ def test_attention_across_two_sequences_is_refused() -> None:
     config = transformers.BartConfig(vocab_size=53, d_model=32, encoder_layers=1, decoder_layers=1)
     config.encoder_attention_heads = config.decoder_attention_heads = 4
     config.encoder_ffn_dim = config.decoder_ffn_dim = 40
-    model = transformers.BartModel._from_config(config, attn_implementation="pi").eval()
+    model = here(transformers.BartModel._from_config(config, attn_implementation="pi")).eval()
     with pytest.raises(ValueError, match="pi: a pattern speaks of one sequence, and the model attends across two"):
         model(tokens(1, 6), decoder_input_ids=tokens(1, 6))
 

@@ -94,3 +94,34 @@ def test_missing_branches_take_no_weight_where_no_head_has_them() -> None:
     expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
     for function in (pattern, pattern.reference):
         torch.testing.assert_close(function(q, k, v, torch.randn(1, 2, 7, 3)), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GATED,
+        "pattern dilated(w = 2, d = 3) { attend stride(d) & window(w * d, w * d) | columns(5, 2) }",
+        "pattern edges { attend where(max(0, min(q - 2, n - 5)) <= k and k <= min(q + 3, n - 1)) }",
+        "causal pattern by_head { attend heads { 0..1 : window(3)  1..4 : chunk(4) | sink(1) } }",
+    ],
+)
+def test_another_default_device_changes_nothing(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is made beside the tensors of a call lies where they are."""
+    pattern = patternc.loads(text)
+    monkeypatch.setattr(pattern.module(4), "INTERPRETED", False)
+    q, k, v, gate = (x.requires_grad_() for x in tensors(n=24))
+    given = (q, k, v, gate) if pattern.gated else (q, k, v)
+    layer = patternc.nn.PatternAttention(32, 4, 2, pattern=pattern).eval()
+    x, seen = torch.randn(1, 6, 32), []
+    for device in ("cpu", "meta"):
+        with torch.device(device):
+            out = pattern(*given)
+            exact = pattern.reference(*given)
+            gradients = torch.autograd.grad(out.square().sum(), given)
+            made = [out, exact, *gradients, pattern.mask(24, 4, device="cpu"), layer(x)]
+            if text.startswith("causal"):
+                with torch.no_grad():
+                    cache = layer.make_cache(1, 8)
+                    made += [layer(x[:, :5], cache=cache), layer(x[:, 5:], cache=cache)]
+        seen.append(made)
+    assert all(torch.equal(a, b) for a, b in zip(*seen, strict=True))

@@ -17,13 +17,17 @@ from patternc.runtime.slot_kernel import attend_slots
 
 NAMES = attend_slots.arg_names
 POINTERS = {"seen_ptr": "*u8", "start_ptr": "*i64", "count_ptr": "*i64", "segment_ptr": "*i64"}
-POINTERS |= {"scale": "fp32", "out_ptr": "*fp32", "lse_ptr": "*fp32"}
+POINTERS |= {"out_ptr": "*fp32", "lse_ptr": "*fp32"}
 for target in TARGETS.values():
-    for dtype, tile, ones in (("bf16", 64, ("n_q", "heads", "kv_heads", "branches", "splits")), ("fp32", 32, ())):
+    # Code that Inductor compiled passes numbers in float64.
+    for dtype, scale, tile, ones in (
+        ("bf16", "fp32", 64, ("n_q", "heads", "kv_heads", "branches", "splits")), ("fp32", "fp64", 32, ())
+    ):
         constants = {"D": 128, "BLOCK_R": 16, "BLOCK_S": tile, "BLOCK_D": 128, "PRECISION": "ieee"}
         # An argument that is 1 is a constant to Triton.
         constants |= dict.fromkeys(ones, 1)
         signature = {name: "i32" for name in NAMES} | POINTERS
+        signature["scale"] = scale
         signature |= dict.fromkeys(("q_ptr", "k_ptr", "v_ptr"), "*" + dtype) | dict.fromkeys(constants, "constexpr")
         places = {(NAMES.index(name),): value for name, value in constants.items()}
         compiled = triton.compile(ASTSource(attend_slots, signature, constexprs=places), target=target)
