@@ -106,10 +106,10 @@ def counted(module: Any) -> Generator[Counter[str]]:
     names[id(getattr(module, "combine", None))] = "combine"
     plain = module._Launch.__call__
 
-    def launch(self: Any, tensors: dict[str, torch.Tensor]) -> None:
+    def launch(self: Any, tensors: dict[str, torch.Tensor], addresses: list[int]) -> None:
         if 0 not in self.grid:
             launches[names[id(self.kernel)]] += 1
-        plain(self, tensors)
+        plain(self, tensors, addresses)
 
     module._Launch.__call__ = launch
     try:

@@ -26,9 +26,11 @@ class Utils:
     def get_device_properties(self, device): return {"max_shared_mem": 1 << 20}
 
 class Launcher:
-    def __init__(self, source, metadata): self.hash = metadata.hash
+    def __init__(self, source, metadata):
+        self.hash, self.pointers = metadata.hash, [type[0] == "*" for type in source.signature.values()]
     def __call__(self, *arguments):
-        launches.append((self.hash, arguments[:3], [told(a) for a in arguments[9:]]))
+        taken = [told(x, pointer) for x, pointer in zip(arguments[9:], self.pointers, strict=True)]
+        launches.append((self.hash, arguments[:3], taken))
 
 class Driver:
     utils, launcher_cls = Utils(), Launcher
@@ -36,13 +38,14 @@ class Driver:
     def get_current_stream(self, device): return 0
     def get_current_target(self): return GPUTarget("cuda", 90, 32)
 
-def told(argument):
-    if isinstance(argument, torch.Tensor):
-        # Outputs lie somewhere else each time.
-        return tuple(argument.shape), argument.stride(), argument.dtype, inputs.get(argument.data_ptr(), "an output")
+def told(argument, pointer):
+    # What a kernel gets of an argument; an address is that of an input, or of the first, second ... other tensor.
     if hasattr(argument, "block_shape"):
-        return told(argument.base), argument.shape, argument.strides, argument.block_shape
-    return argument
+        return told(argument.base, True), argument.shape, argument.strides, argument.block_shape, argument.padding
+    if not pointer or argument is None:
+        return argument
+    address = argument.data_ptr() if isinstance(argument, torch.Tensor) else argument
+    return inputs.setdefault(address, len(inputs))
 
 driver.set_active(Driver())
 module = patternc.loads("causal pattern w(l = 20, p = 4) { attend " + sys.argv[1] + " }").module()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +17,7 @@ from torch.utils.checkpoint import checkpoint
 
 import patternc
 from patternc.runtime import loader
+from tests.devices import DEVICES, here, runs_on
 
 HEADS, KV_HEADS, DIM = 4, 2, 16
 TEXTS = {
@@ -27,9 +28,9 @@ TEXTS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing compiled before, and emitted files on their plain path, which is faster than the interpreter."""
+@pytest.fixture(autouse=True, params=DEVICES)
+def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Nothing compiled before; on the CPU emitted files take their plain path, which is faster than the interpreter."""
     torch._dynamo.reset()
     load = loader.load
 
@@ -39,6 +40,8 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
         return module
 
     monkeypatch.setattr(loader, "load", plain)
+    with runs_on(request.param):
+        yield request.param
 
 
 class Call:
@@ -49,7 +52,7 @@ class Call:
         generator = torch.Generator().manual_seed(n)
 
         def draw(*shape: int) -> torch.Tensor:
-            return torch.randn(shape, generator=generator)
+            return here(torch.randn(shape, generator=generator))
 
         self.leaves = [draw(2, n, HEADS, DIM).transpose(1, 2), draw(2, KV_HEADS, n, DIM), draw(2, KV_HEADS, n, DIM)]
         if self.pattern.gated:
@@ -57,9 +60,9 @@ class Call:
         self.leaves = [x.requires_grad_() for x in self.leaves]
         self.options: dict[str, Any] = {}
         if self.pattern.needs_documents:
-            self.options["cu_seqlens"] = torch.tensor([0, 4, n])
+            self.options["cu_seqlens"] = here(torch.tensor([0, 4, n]))
         if lengths:
-            self.options["lengths"] = torch.tensor([n, n - 3])
+            self.options["lengths"] = here(torch.tensor([n, n - 3]))
 
     def module(self) -> ModuleType:
         return self.pattern.module(HEADS)
@@ -133,13 +136,13 @@ def test_a_file_that_is_imported_twice_runs_each_copy(tmp_path: Path) -> None:
         return copied
 
     same = imported(pattern.emit())
-    edited = imported(pattern.emit().replace("return out, lse\n", "return out + 1, lse\n"))
+    edited = imported(pattern.emit().replace("run(call, keep)", "[x + 1 for x in run(call, keep)]"))
     other = patternc.loads(TEXTS["plain"], l=2).module()
     names = [m.OPERATOR for m in (one, same, edited, other)]
     assert len(set(names)) == 4
     assert names[1].startswith(f"{names[0]}_")
     assert not names[3].startswith(names[0]), "another content is another name"
-    q = torch.randn(1, 2, 5, 8)
+    q = here(torch.randn(1, 2, 5, 8))
     assert torch.equal(one.attention(q, q, q), same.attention(q, q, q))
     assert torch.equal(one.attention(q, q, q) + 1, edited.attention(q, q, q))
 
@@ -157,13 +160,15 @@ def test_it_compiles_whole_and_once_for_every_length(name: str) -> None:
 
 
 def test_a_layer_compiles_whole_with_a_length_that_is_marked_dynamic() -> None:
-    layer = patternc.nn.PatternAttention(
-        32, 4, 2, pattern=patternc.loads(TEXTS["gated"]), qk_norm=torch.nn.RMSNorm, rotary=patternc.nn.Rotary()
+    layer = here(
+        patternc.nn.PatternAttention(
+            32, 4, 2, pattern=patternc.loads(TEXTS["gated"]), qk_norm=torch.nn.RMSNorm, rotary=patternc.nn.Rotary()
+        )
     )
     backend = CompileCounterWithBackend("aot_eager")
     compiled = torch.compile(layer, backend=backend, fullgraph=True)
     for n in (9, 17, 40):
-        x = torch.randn(2, n, 32)
+        x = here(torch.randn(2, n, 32))
         torch._dynamo.mark_dynamic(x, 1)
         torch.testing.assert_close(compiled(x), layer(x))
         assert backend.frame_count == 1
@@ -187,18 +192,20 @@ def test_what_cannot_be_served_is_said_in_compiled_code_too() -> None:
 
 @pytest.mark.parametrize("strict", [False, True])
 def test_a_module_that_holds_one_is_exported(strict: bool) -> None:
-    layer = patternc.nn.PatternAttention(32, 4, 2, pattern=patternc.loads(TEXTS["gated"]), rotary=patternc.nn.Rotary())
+    pattern = patternc.loads(TEXTS["gated"])
+    layer = here(patternc.nn.PatternAttention(32, 4, 2, pattern=pattern, rotary=patternc.nn.Rotary()))
     tokens = torch.export.Dim("tokens", min=2, max=4096)
-    exported = torch.export.export(layer, (torch.randn(2, 9, 32),), dynamic_shapes={"x": {1: tokens}}, strict=strict)
-    x = torch.randn(2, 50, 32)
+    x = here(torch.randn(2, 9, 32))
+    exported = torch.export.export(layer, (x,), dynamic_shapes={"x": {1: tokens}}, strict=strict)
+    x = here(torch.randn(2, 50, 32))
     torch.testing.assert_close(exported.module()(x), layer(x))
 
 
 @pytest.mark.parametrize("name", ["plain", "gated"])
-def test_under_autocast_inputs_are_cast_as_those_of_torch_are(name: str) -> None:
+def test_under_autocast_inputs_are_cast_as_those_of_torch_are(name: str, device: str) -> None:
     call = Call(name)
     q, k, v = (x.detach() for x in call.leaves[:3])
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast(device, dtype=torch.bfloat16):
         expected = torch.nn.functional.scaled_dot_product_attention(q, q.bfloat16(), q).dtype
         # A norm may have left one of them in float32.
         mixed = call.pattern(q, k.bfloat16(), v, *call.leaves[3:])
@@ -214,22 +221,22 @@ def test_under_autocast_inputs_are_cast_as_those_of_torch_are(name: str) -> None
     assert_all_close(got[1:], list(torch.autograd.grad(by_hand.square().sum(), call.leaves)))
 
 
-def test_autocast_holds_in_compiled_code_and_outside_it() -> None:
+def test_autocast_holds_in_compiled_code_and_outside_it(device: str) -> None:
     call = Call("gated")
     compiled = torch.compile(lambda *a: call.pattern(*a), backend="aot_eager", fullgraph=True)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast(device, dtype=torch.bfloat16):
         inside, expected = compiled(*call.leaves), call.pattern(*call.leaves)
     assert inside.dtype == torch.bfloat16
     assert torch.equal(inside, expected)
     assert compiled(*call.leaves).dtype == torch.float32
 
 
-def test_the_plain_path_computes_in_float32_under_autocast() -> None:
+def test_products_are_computed_in_float32_under_autocast(device: str) -> None:
     """Its products are no business of autocast: only its inputs are."""
     call = Call("plain")
     low = [x.detach().bfloat16().requires_grad_() for x in call.leaves]
     expected = torch.autograd.grad(call.pattern(*low).sum(), low)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast(device, dtype=torch.bfloat16):
         got = torch.autograd.grad(call.pattern(*low).sum(), low)
     assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
 
@@ -243,7 +250,8 @@ def test_activation_checkpoints(reentrant: bool) -> None:
     if reentrant:
         out = checkpoint(call.pattern, *call.leaves, use_reentrant=True)
         out.square().sum().backward()
-        assert all(torch.equal(x.grad, g) for x, g in zip(call.leaves, expected[1:], strict=True))
+        # The first forward keeps nothing here, which may round elsewhere.
+        assert_all_close([x.grad for x in call.leaves], expected[1:])
 
 
 @pytest.mark.parametrize("name", ["plain", "gated"])
@@ -284,8 +292,8 @@ def test_without_gradients_kernels_write_the_output_alone(gated: bool, monkeypat
     pattern = patternc.loads(f"causal pattern a {{ attend {'gate(window(4), stride(3))' if gated else 'window(4)'} }}")
     module, shape = pattern.module(HEADS), (1, HEADS, 40, DIM)
     monkeypatch.setattr(module, "INTERPRETED", True)
-    q, k, v = (torch.randn(shape) for _ in range(3))
-    gate = torch.randn(*shape[:3], 2) if gated else None
+    q, k, v = (here(torch.randn(shape)) for _ in range(3))
+    gate = here(torch.randn(*shape[:3], 2)) if gated else None
     made: list[int] = []
     for name in ("empty", "empty_like", "empty_strided"):
         plain = getattr(torch, name)
@@ -335,8 +343,8 @@ def test_what_functorch_maps_is_right_or_refused() -> None:
 def test_nothing_to_attend_to_is_no_special_case_for_torch() -> None:
     pattern = patternc.loads(TEXTS["plain"])
     for batch, queries, keys in ((0, 4, 4), (2, 0, 0), (2, 3, 0)):
-        q = torch.randn(batch, HEADS, queries, DIM, requires_grad=True)
-        k = torch.randn(batch, KV_HEADS, keys, DIM, requires_grad=True)
+        q = here(torch.randn(batch, HEADS, queries, DIM)).requires_grad_()
+        k = here(torch.randn(batch, KV_HEADS, keys, DIM)).requires_grad_()
         out, lse = pattern(q, k, k, return_lse=True)
         out.sum().backward()
         assert (out.shape, lse.shape, q.grad.shape, k.grad.shape) == (q.shape, q.shape[:3], q.shape, k.shape)
