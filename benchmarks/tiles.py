@@ -1,4 +1,4 @@
-"""Tile sizes, tried: every candidate for every kernel, checked against float64 and then timed, one CSV line each.
+"""Tile sizes, tried: each candidate of `autotune` for each kernel, checked against float64, then timed, one CSV line each.
 
     python benchmarks/tiles.py --rows window_256 --csv benchmarks/results/tiles.csv    # on a GPU
     python benchmarks/tiles.py --rows window_256 --ahead sm_90                         # registers, without one
@@ -36,14 +36,6 @@ from patternc.runtime.bench.problem import DTYPES, Problem
 from patternc.runtime.bench.timing import Timed, clock_for, medians
 from patternc.runtime.bench.variants import Variant
 
-# Queries, keys, warps, stages.
-CANDIDATES = {
-    "forward": ((64, 64, 4, 2), (64, 64, 4, 3), (64, 64, 4, 4), (64, 32, 4, 2), (64, 32, 4, 3), (128, 64, 8, 2)),
-    "backward_q": ((64, 64, 4, 2), (64, 64, 4, 3), (64, 32, 4, 2), (64, 32, 4, 3), (32, 64, 4, 2), (128, 64, 8, 2)),
-    "backward_kv": ((64, 64, 4, 2), (32, 64, 4, 2), (32, 64, 4, 3), (64, 64, 8, 2), (64, 32, 4, 2), (64, 128, 8, 2)),
-}
-SHORT = ((32, 32, 4, 1), (32, 32, 4, 2), (32, 32, 2, 1), (16, 32, 4, 1), (64, 32, 4, 1))
-"""For residue classes of 32 rows and fewer."""
 ROWS = ("window_256", "window_1024", "stride_64", "window_4096", "gate_window_stride", "stride_64_64", "sink_window")
 STAGES = {"forward": "forward", "backward_q": "backward", "backward_kv": "backward"}
 
@@ -83,20 +75,24 @@ class Line:
 COLUMNS = [f.name for f in fields(Line)]
 
 
+def sizes_for(module: ModuleType, kernel: str, rows: int) -> tuple[tuple[int, ...], ...]:
+    """Queries, keys, warps, stages of what is tried where a residue class has so many rows."""
+    return module.SMALL_CANDIDATES if rows <= 32 else module.CANDIDATES[kernel]
+
+
 def candidates(module: ModuleType, part: Any, kernel: str, shape: bench.Shape, descriptors: bool, target: str) -> Any:
     """The tile sizes to try for a kernel of a part, and which the emitted file chooses."""
     rows = -(-shape.n // min(part.periods))
     chip, dtype = ahead.chip_of(module, target), DTYPES[shape.dtype]
     chosen = module.tiling(kernel, shape.head_dim, dtype, descriptors, rows, chip)
-    tried = SHORT if rows <= 32 else CANDIDATES[kernel]
-    return chosen, list(dict.fromkeys([chosen, *(module.Tiling(*sizes) for sizes in tried)]))
+    return chosen, list(dict.fromkeys([chosen, *(module.Tiling(*sizes) for sizes in sizes_for(module, kernel, rows))]))
 
 
 def lines_of(subject: bench.Subject, shape: bench.Shape, machine: tuple[str, str, str], target: str) -> Iterator[Line]:
     """A line for every candidate of every kernel, with nothing measured yet."""
     module = subject.pattern.module(shape.heads)
     for part in module.PARTS:
-        for kernel in ahead.KINDS:
+        for kernel in module.CANDIDATES:
             for descriptors in (True, False):
                 use = ahead.Use(shape.head_dim, DTYPES[shape.dtype], descriptors)
                 if descriptors and (target not in ahead.DESCRIPTORS or not ahead.describable(part, use)):
@@ -224,7 +220,7 @@ def shown(line: Line) -> str:
 def parse(given: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(table.LABELS), metavar="PATTERN")
-    parser.add_argument("--kernels", nargs="+", default=list(ahead.KINDS), choices=ahead.KINDS)
+    parser.add_argument("--kernels", nargs="+", default=list(STAGES), choices=list(STAGES))
     parser.add_argument("--n", type=int, default=16384)
     parser.add_argument("--head-dim", type=int, default=128, choices=table.HEADS)
     parser.add_argument("--csv", type=Path, help="append the lines here, and skip those that it holds")

@@ -120,6 +120,7 @@ class Pattern:
         cu_seqlens: torch.Tensor | None = None,
         lengths: torch.Tensor | None = None,
         return_lse: bool = False,
+        autotune: bool = False,
         **unsupported: Any,
     ) -> Any:
         """Attention under the pattern.
@@ -130,6 +131,9 @@ class Pattern:
         ``cu_seqlens``: integers 0 ... Nk where packed documents begin and end, needed exactly where the pattern
         speaks of documents.  ``lengths`` (B,): how many tokens of each row are real (right padding).
 
+        ``autotune``: the first call of a shape on a GPU tries tile sizes, for seconds to minutes, and keeps the fastest
+        in the cache folder for later runs.
+
         Returns the output (B, H, Nq, D); with ``return_lse`` also the log-sum-exp, float32, natural logarithm,
         (B, H, Nq) or for gates (B, H, Nq, branches), differentiable.  A query without keys gets 0 and -inf.
         Raises `ValueError` or `TypeError` that names the argument, what was expected and what came.
@@ -139,8 +143,9 @@ class Pattern:
                 raise TypeError(f"{name}: not supported, expected to be left out; got {value!r}")
         module = self._module_for(q)
         return module.attention(
-            q, k, v, gate, scale=scale, cu_seqlens=cu_seqlens, lengths=lengths, return_lse=return_lse
-        )
+            q, k, v, gate,
+            scale=scale, cu_seqlens=cu_seqlens, lengths=lengths, return_lse=return_lse, autotune=autotune,
+        )  # fmt: skip
 
     def reference(
         self,

@@ -30,6 +30,8 @@ class PatternAttention(Projections):
     whatever ``gate`` says.  The parameters' names and shapes depend on the arguments and the number of branches alone,
     so a `state_dict` fits every pattern with as many branches.
 
+    ``autotune`` searches tile sizes at the first call of a shape, as in `Pattern.__call__`.
+
     Raises `ValueError` or `TypeError` where the numbers do not fit each other or the pattern, and for ``dropout``
     other than 0, which no kernel has.
     """
@@ -47,12 +49,13 @@ class PatternAttention(Projections):
         rotary: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None,
         gate: str = "input",
         dropout: float = 0.0,
+        autotune: bool = False,
     ) -> None:
         super().__init__(
             dim, heads, kv_heads, head_dim=head_dim, bias=bias, qk_norm=qk_norm, rotary=rotary, dropout=dropout
         )
         pattern.check_heads(heads)
-        self.pattern = pattern
+        self.pattern, self.autotune = pattern, autotune
         self.gate_proj = Gate(gate, dim, heads, self.head_dim, pattern.branches) if pattern.gated else None
 
     def make_cache(self, batch: int, max_length: int, *, dtype: torch.dtype | None = None) -> Cache:
@@ -91,7 +94,8 @@ class PatternAttention(Projections):
         """
         if cache is None:
             q, k, v, gate = self.inputs(x, positions)
-            return self.merge(self.pattern(q, k, v, gate, cu_seqlens=cu_seqlens, lengths=lengths))
+            out = self.pattern(q, k, v, gate, cu_seqlens=cu_seqlens, lengths=lengths, autotune=self.autotune)
+            return self.merge(out)
         for name, given in (("cu_seqlens", cu_seqlens), ("lengths", lengths)):
             if given is not None:
                 raise ValueError(f"{name}: a cache holds sequences of one length, expected None; got {given}")
