@@ -88,8 +88,8 @@ def _cost(instance: Instance, n: int, heads: int | None, head_dim: int, dtype: s
     from patternc.lowering.cost import cost, distinct_softmaxes
     from patternc.lowering.scan import TooLongError
 
-    def tile(rows: int) -> tuple[int, int]:
-        return forward_tile(head_dim, dtype, rows, device)
+    def tile(rows: int, shared: bool) -> tuple[int, int]:
+        return forward_tile(head_dim, dtype, rows, shared, device=device)
 
     try:
         with progress(f"{instance.name}: softmaxes counted", distinct_softmaxes(instance, heads)) as step:
@@ -125,6 +125,7 @@ def to_json(cost: Cost, device: Device) -> dict[str, Any]:
                 "heads_alike": part.alike,
                 "tile": list(part.works[0].tile),
                 "tiles": part.tiles,
+                "classes_in_a_tile": part.works[0].classes,
                 "live_pairs": part.live,
                 "computed_pairs": part.computed,
                 "tile_waste": _waste(part.live, part.computed),

@@ -10,11 +10,17 @@ from patternc import resources
 from patternc.lowering.devices import Device
 
 
-def forward_tile(head_dim: int, dtype: str, rows: int, device: Device) -> tuple[int, int]:
-    """Queries and keys of a tile of a forward kernel whose residue classes have ``rows`` rows."""
+def forward_tile(head_dim: int, dtype: str, rows: int, shared: bool = False, *, device: Device) -> tuple[int, int]:
+    """Queries and keys of a tile of a forward kernel whose residue classes have ``rows`` rows.
+
+    With ``shared``, of a tile in which several classes lie side by side.
+    """
     rule = _rule()
     chip = rule["Chip"](device.shared * 1024, device.hopper, device.hip)
-    tile = rule["tiling"]("forward", head_dim, dtype, rows=rows, chip=chip)
+    if shared:
+        tile = rule["packing"]("forward", head_dim, dtype, chip)
+    else:
+        tile = rule["tiling"]("forward", head_dim, dtype, rows=rows, chip=chip)
     return tile.BLOCK_Q, tile.BLOCK_K
 
 

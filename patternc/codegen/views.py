@@ -9,6 +9,7 @@ from patternc.codegen.printer import Printer, by_head
 from patternc.ir.expr import TRUE, Expr, Int
 from patternc.ir.plan import Gather, HeadGroup, Part, PerHead, Plan, Segment
 from patternc.lowering.heads import heads_text
+from patternc.lowering.packing import shares_tiles
 from patternc.lowering.schedules import BY_KIND, launch_order
 from patternc.lowering.schedules.band import BAND
 
@@ -192,7 +193,7 @@ def _part(plan: Plan, branch: int, part: Part, name: str, *, last: bool) -> Part
         others=tuple(b for b in range(len(plan.branches)) if b != branch),
         below_zero=part.below_zero,
         guarded=part.guarded,
-        packs=_packs(part, segments, documents or bool(constants.names)),
+        packs=shares_tiles(part),
         uneven=part.kind == BAND.kind and part.span is None and len(segments) > 1,
         by_head=bool(constants.names),
         tiling_by_head=any(isinstance(e, PerHead) for e in tiling),
@@ -222,13 +223,6 @@ def _part(plan: Plan, branch: int, part: Part, name: str, *, last: bool) -> Part
         tile_query_scalars=_document_lines(part, "q", _full_symbols(part), "triton"),
         python_query_scalars=_document_lines(part, "q", _bound_symbols(part, "query"), "python"),
     )
-
-
-def _packs(part: Part, segments: tuple[SegmentView, ...], special: bool) -> bool:
-    """Whether several residue classes can share a tile."""
-    if part.period is None or part.guarded or part.heads is not None or len(segments) > 1 or special:
-        return False
-    return all(s.phase in (None, "0") and s.queries_live is None and s.keys_live is None for s in segments)
 
 
 def _segment(

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from patternc.ir.instantiate import Instance
 from patternc.ir.plan import Kind, Part, PerHead, Plan
 from patternc.ir.relation import Complement, Relation, intersection, union
+from patternc.lowering.packing import classes_in_a_tile
 from patternc.lowering.parts import lower
 from patternc.lowering.scan import counted
 from patternc.lowering.schedule import Scheduled, schedule
@@ -19,6 +21,7 @@ from patternc.lowering.terms import number
 from patternc.lowering.visits import visited_tiles
 from patternc.lowering.words import term_words, why
 
+Tiling: TypeAlias = Callable[[int, bool], tuple[int, int]]
 BLOCK = 128
 """The side of a block-sparse library's blocks."""
 FLOPS_A_PAIR = 4
@@ -37,6 +40,8 @@ class Work:
     """Queries and keys of a tile."""
     tiles: int
     live: int
+    classes: int = 1
+    """Residue classes that lie side by side in a tile."""
 
     @property
     def computed(self) -> int:
@@ -125,13 +130,14 @@ class Cost:
 def cost(
     instance: Instance,
     n: int,
-    tiling: Callable[[int], tuple[int, int]],
+    tiling: Tiling,
     heads: int | None = None,
     head_dim: int = 128,
     dtype: str = "bfloat16",
     progress: Callable[[], None] = lambda: None,
 ) -> Cost:
-    """The cost of a pattern.  ``tiling`` gives the queries and keys of a tile where residue classes have so many rows.
+    """The cost of a pattern.  ``tiling`` gives the queries and keys of a tile where residue classes have so many rows,
+    and of a tile that several classes share.
 
     ``progress`` is called after every distinct softmax.  Raises `InstantiationError` for a head count that the pattern
     does not take, and `TooLongError` where a condition has no closed form and the sequence is too long to look at its
@@ -179,15 +185,19 @@ def _parts(plan: Plan, rows: list[tuple[Relation, ...]], works: dict[Relation, t
                 yield PartCost(b, held, tuple(mine))
 
 
-def _works(
-    relation: Relation, plan: Plan, branch: int, head: int, n: int, tiling: Callable[[int], tuple[int, int]]
-) -> Iterator[Work]:
+def _works(relation: Relation, plan: Plan, branch: int, head: int, n: int, tiling: Tiling) -> Iterator[Work]:
     """What one head does, part by part in launch order."""
     parts = [p for p in plan.branches[branch].parts if p.heads is None or head in p.heads]
     for scheduled, part in zip(schedule(relation), parts, strict=True):
-        tile = tiling(-(-n // _least_period(part)))
+        period = _least_period(part)
+        tile = tiling(-(-n // period), True)
+        classes = classes_in_a_tile(part, n, min(tile), period)
+        if classes == 1:
+            tile = tiling(-(-n // period), False)
         held = _relation_of(scheduled)
-        if part.kind == "blocks":
+        if classes > 1:
+            found = counted(held, n).pairs, -(-min(period, n) // classes)
+        elif part.kind == "blocks":
             found = (0, 0) if part.below_zero else _blocks(held, n, tile)
         else:
             found = counted(held, n).pairs, visited_tiles(part, head, n, tile)
@@ -198,6 +208,7 @@ def _works(
             tile=tile,
             tiles=found[1],
             live=found[0],
+            classes=classes,
         )
 
 

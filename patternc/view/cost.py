@@ -53,6 +53,8 @@ def _print_part(console: Console, cost: Cost, part: PartCost, index: int) -> Non
     console.print(head)
     lines = [work.terms + ("" if part.alike else f" (head {part.heads[0]}; the numbers differ by head)"), work.why]
     tiles = f"{part.tiles:,} tile{'s' if part.tiles != 1 else ''}, {work.tile[0]} x {work.tile[1]}"
+    if work.classes > 1:
+        tiles += f", {work.classes} residue classes side by side"
     lines.append(
         f"{_count(part.live)} of {_count(part.computed)} computed pairs are live, "
         f"{_waste(part.live, part.computed)} waste ({tiles})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,7 +25,7 @@ TILE = (8, 16)
 
 
 def report(instance: Instance, n: int, heads: int | None = None) -> Cost:
-    return cost(instance, n, lambda rows: TILE, heads, head_dim=4, dtype="float32")
+    return cost(instance, n, lambda rows, shared: (4, 4) if shared else TILE, heads, head_dim=4, dtype="float32")
 
 
 PATTERNS = [
@@ -117,7 +118,7 @@ def test_a_million_tokens_take_no_time() -> None:
     program = patternc.driver.load_program(patternc.driver.read_source(str(EXAMPLES / "pi_attention.pat")))
     n = 10**6
     h200 = DEVICES["h200"]
-    found = cost(instantiate(program.patterns[0], {}), n, lambda rows: forward_tile(128, "bfloat16", rows, h200))
+    found = cost(instantiate(program.patterns[0], {}), n, partial(forward_tile, 128, "bfloat16", device=h200))
     window = 65 * n - 64 * 65 // 2
     skips = sum(n - 256 * m for m in range(9))
     assert found.live == 8 * (window + skips)
@@ -142,7 +143,42 @@ def test_tile_sizes_are_those_of_the_emitted_file() -> None:
                     chip = module.Chip(device.shared * 1024, device.hopper, device.hip)
                     tile = rule("forward", head_dim, dtype, rows=rows, chip=chip)
                     written = str(dtype).removeprefix("torch.")
-                    assert forward_tile(head_dim, written, rows, device) == (tile.BLOCK_Q, tile.BLOCK_K)
+                    assert forward_tile(head_dim, written, rows, device=device) == (tile.BLOCK_Q, tile.BLOCK_K)
+
+
+@pytest.mark.parametrize(
+    ("body", "shared"),
+    [
+        ("stride(512, 8)", True),
+        ("stride(700)", True),
+        ("stride(64)", False),
+        ("stride(700, phase = 3)", False),
+        ("stride(512) & where(q % 512 == 3)", False),
+        ("per_document(stride(700))", False),
+        ("stride(700) & where(q - k >= h)", False),
+    ],
+)
+def test_classes_share_tiles_as_in_the_emitted_file(body: str, shared: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    text = f"causal pattern a {{ attend {body} }}"
+    module = patternc.loads(text).module(2)
+    monkeypatch.setattr(module, "INTERPRETED", False)
+    shares = False
+    for n in (16384, 5000):
+        found = cost(loaded(text)[2], n, partial(forward_tile, 128, "bfloat16", device=DEVICES["h200"]), 2)
+        q = torch.empty(1, 2, n, 128, dtype=torch.bfloat16, device="meta")
+        call = module._Call(q, q, q, 1.0, None, *[None] * (2 * module.DOCUMENTS))
+        monkeypatch.setattr(module, "_chip", lambda device: module.HOPPER)
+        for part, mine in zip((p for p in module.PARTS if not p.below_zero), found.parts, strict=True):
+            work = mine.works[0]
+            tile, classes, _ = module._tile("forward", call, part, [q])
+            assert (work.tile, work.classes) == ((tile.BLOCK_Q, tile.BLOCK_K), classes)
+            if classes > 1:
+                shares = True
+                assert work.tiles == module._tiles_along(part, n, tile.BLOCK_Q, classes, keys=False)
+                assert work.live <= work.computed
+    assert shares == shared
 
 
 def test_softmaxes_are_counted_once_each() -> None:
@@ -152,5 +188,5 @@ def test_softmaxes_are_counted_once_each() -> None:
     def progress() -> None:
         seen.calls += 1
 
-    cost(instance, 30, lambda rows: TILE, progress=progress)
+    cost(instance, 30, lambda rows, shared: (4, 4) if shared else TILE, progress=progress)
     assert seen.calls == distinct_softmaxes(instance, None)
