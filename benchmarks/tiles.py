@@ -1,4 +1,4 @@
-"""Tile sizes, tried: each candidate of `autotune` for each kernel, checked against float64 and then timed, a CSV line each.
+"""Tile sizes: each candidate of `autotune` for each kernel, checked against float64, then timed; a CSV line each.
 
     python benchmarks/tiles.py --rows window_256 --csv benchmarks/results/tiles.csv    # on a GPU
     python benchmarks/tiles.py --rows window_256 --ahead sm_90                         # registers, without one
