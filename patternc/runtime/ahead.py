@@ -16,6 +16,8 @@ from triton import knobs
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
+from patternc.lowering.hopper import HEAD_DIM
+
 TARGETS = {
     "sm_80": GPUTarget("cuda", 80, 32),
     "sm_89": GPUTarget("cuda", 89, 32),
@@ -98,6 +100,7 @@ def compile_ahead(module: ModuleType, target: str, head_dim: int, dtype: torch.d
     """Every kernel of an emitted file, compiled for ``target`` (a key of `TARGETS`) with no GPU needed.
 
     The common case: no `lengths`, no gradient of the log-sum-exp.  Kernels that load by descriptors end in ``_tma``.
+    Those for Hopper are there where this Triton is the version that they are written for.
     """
     for name, kind, part, function in kernels(module):
         for descriptors in (False, True):
@@ -106,6 +109,14 @@ def compile_ahead(module: ModuleType, target: str, head_dim: int, dtype: torch.d
                 continue
             tile = module.tiling(kind, head_dim, dtype, descriptors, chip=chip_of(module, target))
             yield compile_kernel(f"{name}_tma" if descriptors else name, kind, function, tile, use, target)
+    for part in module.PARTS:
+        if target == "sm_90" and hopper_kernel(part) is not None and dtype != torch.float32 and head_dim == HEAD_DIM:
+            yield compile_hopper(part, module.hopper_tile(part.span), Use(head_dim, dtype))
+
+
+def hopper_kernel(part: Any) -> Any:
+    """A part's forward kernel for Hopper; None where it has none for this Triton."""
+    return getattr(part, "hopper", None)
 
 
 def compile_kernel(name: str, kind: str, function: Any, tile: Any, use: Use, target: str) -> Compiled:
@@ -142,7 +153,36 @@ def compile_kernel(name: str, kind: str, function: Any, tile: Any, use: Use, tar
             if "_s" in argument:
                 attributes[(i,)] = _ALIGNED
     source = ASTSource(fn=function, signature=signature, constexprs=values, attrs=attributes)
-    options = {"num_warps": tile.num_warps, "num_stages": tile.num_stages}
+    return _compiled(name, source, target, {"num_warps": tile.num_warps, "num_stages": tile.num_stages})
+
+
+def compile_hopper(part: Any, tile: tuple[int, int], use: Use) -> Compiled:
+    """The forward kernel of a part for Hopper, with the keys of a tile and the tiles of a ring."""
+    from triton.experimental.gluon import language
+    from triton.experimental.gluon._runtime import GluonASTSource
+
+    function, (keys, ring) = part.hopper, tile
+    shared_layout: Any = language.NVMMASharedLayout
+    rows = {"q_ptr": 64, "out_ptr": 64, "k_ptr": keys, "v_ptr": keys}
+    constants = {"RING": ring, "KEEP": True, **({"group": 1} if use.group == 1 else {})}
+    signature: dict[str, str] = {}
+    for argument in function.arg_names:
+        if argument in constants:
+            signature[argument] = "constexpr"
+        elif argument in rows:
+            block = [1, 1, rows[argument], use.head_dim]
+            dtype = language.bfloat16 if use.dtype == torch.bfloat16 else language.float16
+            layout = shared_layout.get_default_for(block, dtype)
+            signature[argument] = f"tensordesc<{_SHORT[use.dtype]}{block},{layout!r}>"
+        else:
+            signature[argument] = {"lse_ptr": "*fp32", "scale": "fp32"}.get(argument, "i32")
+    values = {(function.arg_names.index(name),): value for name, value in constants.items()}
+    attributes = {(function.arg_names.index("lse_ptr"),): _ALIGNED}
+    source = GluonASTSource(fn=function, signature=signature, constexprs=values, attrs=attributes)
+    return _compiled(function.__name__, source, "sm_90", {"num_warps": 4})
+
+
+def _compiled(name: str, source: ASTSource, target: str, options: dict[str, int]) -> Compiled:
     built = triton.compile(source, target=TARGETS[target], options=options)
     registers, spilled = _amd(built.asm["amdgcn"]) if "amdgcn" in built.asm else _nvidia(built.asm["cubin"])
     return Compiled(name, dict(built.asm), built.metadata.shared, registers, spilled)
