@@ -224,6 +224,7 @@ def parse(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--n", type=int, default=16384)
     parser.add_argument("--head-dim", type=int, default=128, choices=table.HEADS)
     parser.add_argument("--csv", type=Path, help="append the lines here, and skip those that it holds")
+    parser.add_argument("--rounds", type=int, default=table.COOL.rounds, help="bursts of each candidate")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no new kernel after this many")
     parser.add_argument("--ahead", choices=ahead.TARGETS, help="compile only, for this target; needs no GPU")
     parser.add_argument("--trial", action="store_true", help="tiny sizes on the CPU, to try the script without a GPU")
@@ -260,7 +261,7 @@ def main(given: Sequence[str]) -> int:
             for line in group:
                 resources(line, module, target)
             if problem is not None:
-                measure(problem, group, table.TRIAL if arguments.trial else table.COOL)
+                measure(problem, group, table.TRIAL if arguments.trial else bench.Bursts(arguments.rounds))
             if arguments.csv:
                 write(arguments.csv, group)
             print(f"[{time.monotonic() - began:.0f} s] {subject.label}, {shape}")
