@@ -107,7 +107,7 @@ def compile_ahead(module: ModuleType, target: str, head_dim: int, dtype: torch.d
             use = Use(head_dim, dtype, descriptors)
             if descriptors and (target not in DESCRIPTORS or not describable(part, use)):
                 continue
-            tile = module.tiling(kind, head_dim, dtype, descriptors, chip=chip_of(module, target))
+            tile = module.tiling(kind, head_dim, dtype, descriptors, chip=chip_of(module, target), guarded=part.guarded)
             yield compile_kernel(f"{name}_tma" if descriptors else name, kind, function, tile, use, target)
     for part in module.PARTS:
         if target == "sm_90" and hopper_kernel(part) is not None and dtype != torch.float32 and head_dim == HEAD_DIM:

@@ -18,6 +18,8 @@ TIGHTEST = [
     Config("gate", 0, "backward", "sm_90", extras=True, classes=2),
     Config("band", 0, "forward", "sm_89"),
     Config("band", 0, "forward", "gfx942"),
+    Config("blocks", 0, "forward", "sm_90"),
+    Config("blocks", 0, "backward_q", "sm_90", 64, extras=True),
 ]
 """Each of them did not fit, or spilled, with the tile sizes of its neighbours."""
 FEW = 24
