@@ -87,7 +87,7 @@ class PartView:
     below_zero: bool
     guarded: bool
     hopper: bool
-    """Whether there is a kernel of its forward pass for Hopper, too."""
+    """Whether there are kernels for Hopper, too."""
     packs: bool
     """Whether a tile can hold several residue classes: queries and keys of the same rows, a mask that asks for lags."""
     uneven: bool

@@ -58,7 +58,7 @@ class PartCost:
     heads: tuple[int, ...]
     works: tuple[Work, ...]
     not_hopper: str | None
-    """Why it has no kernel for Hopper beside the portable one; None where it has."""
+    """Why it has no kernels for Hopper beside the portable ones; None where it has."""
 
     @property
     def kind(self) -> Kind:

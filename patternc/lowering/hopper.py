@@ -17,7 +17,7 @@ _ROUNDING = frozenset({"//", "%"})
 
 
 def refusal(part: Part, branch: Branch, *, gated: bool) -> str | None:
-    """Why a part of a branch has no kernel for Hopper; None where it has one."""
+    """Why a part of a branch has no kernels for Hopper; None where it has them."""
     if part.kind != BAND.kind:
         return "its keys are not consecutive"
     if len(branch.parts) > 1 or gated:

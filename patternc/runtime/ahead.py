@@ -32,6 +32,12 @@ DESCRIPTORS = ("sm_90", "sm_100")
 FORMS = {"cuda": ("ptx", "cubin"), "hip": ("hsaco",)}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 KINDS = ("forward", "backward_q", "backward_kv", "backward")
+HOPPER_KERNELS = {
+    "hopper": ("q", "out", "k", "v"),
+    "hopper_q": ("q", "do", "dq", "k", "v"),
+    "hopper_kv": ("k", "v", "dk", "dv", "q", "do"),
+}
+"""The kernels for Hopper, with the tensors that they know by descriptors; the last two of each come tile by tile."""
 
 _SHORT = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 _FLOAT32 = ("lse_ptr", "dlse_ptr", "norm_ptr", "delta_ptr", "weight_ptr", "dweight_ptr")
@@ -109,14 +115,11 @@ def compile_ahead(module: ModuleType, target: str, head_dim: int, dtype: torch.d
                 continue
             tile = module.tiling(kind, head_dim, dtype, descriptors, chip=chip_of(module, target), guarded=part.guarded)
             yield compile_kernel(f"{name}_tma" if descriptors else name, kind, function, tile, use, target)
+    served = target == "sm_90" and dtype != torch.float32 and head_dim == HEAD_DIM
     for part in module.PARTS:
-        if target == "sm_90" and hopper_kernel(part) is not None and dtype != torch.float32 and head_dim == HEAD_DIM:
-            yield compile_hopper(part, module.hopper_tile(part.span), Use(head_dim, dtype))
-
-
-def hopper_kernel(part: Any) -> Any:
-    """A part's forward kernel for Hopper; None where it has none for this Triton."""
-    return getattr(part, "hopper", None)
+        if served and getattr(part, "hopper", None) is not None:
+            for kernel in HOPPER_KERNELS:
+                yield compile_hopper(part, kernel, module.hopper_tile(kernel, part.span), Use(head_dim, dtype))
 
 
 def compile_kernel(name: str, kind: str, function: Any, tile: Any, use: Use, target: str) -> Compiled:
@@ -156,17 +159,20 @@ def compile_kernel(name: str, kind: str, function: Any, tile: Any, use: Use, tar
     return _compiled(name, source, target, {"num_warps": tile.num_warps, "num_stages": tile.num_stages})
 
 
-def compile_hopper(part: Any, tile: tuple[int, int], use: Use) -> Compiled:
-    """The forward kernel of a part for Hopper, with the keys of a tile and the tiles of a ring."""
+def compile_hopper(part: Any, kernel: str, tile: tuple[int, int, int], use: Use) -> Compiled:
+    """One of the kernels of a part for Hopper, with the sizes that `hopper_tile` gives."""
     from triton.experimental.gluon import language
     from triton.experimental.gluon._runtime import GluonASTSource
 
-    function, (keys, ring) = part.hopper, tile
+    function, (kept, streamed, ring) = getattr(part, kernel), tile
     shared_layout: Any = language.NVMMASharedLayout
-    rows = {"q_ptr": 64, "out_ptr": 64, "k_ptr": keys, "v_ptr": keys}
-    constants = {"RING": ring, "KEEP": True, **({"group": 1} if use.group == 1 else {})}
+    (*keeps, first, second) = HOPPER_KERNELS[kernel]
+    rows = {**{f"{x}_ptr": kept for x in keeps}, f"{first}_ptr": streamed, f"{second}_ptr": streamed}
+    constants = {"RING": ring, "KEEP": True, "LSE_GRADIENT": use.lse_gradient}
+    constants |= {"group": 1} if use.group == 1 else {}
     signature: dict[str, str] = {}
-    for argument in function.arg_names:
+    attributes: dict[tuple[int, ...], Any] = {}
+    for i, argument in enumerate(function.arg_names):
         if argument in constants:
             signature[argument] = "constexpr"
         elif argument in rows:
@@ -174,12 +180,18 @@ def compile_hopper(part: Any, tile: tuple[int, int], use: Use) -> Compiled:
             dtype = language.bfloat16 if use.dtype == torch.bfloat16 else language.float16
             layout = shared_layout.get_default_for(block, dtype)
             signature[argument] = f"tensordesc<{_SHORT[use.dtype]}{block},{layout!r}>"
+        elif argument.endswith("_ptr"):
+            types = {**dict.fromkeys(_FLOAT32, "*fp32"), **dict.fromkeys(_INT32, "*i32")}
+            signature[argument] = types.get(argument, f"*{_SHORT[use.dtype]}")
+            attributes[(i,)] = _ALIGNED
         else:
-            signature[argument] = {"lse_ptr": "*fp32", "scale": "fp32"}.get(argument, "i32")
-    values = {(function.arg_names.index(name),): value for name, value in constants.items()}
-    attributes = {(function.arg_names.index("lse_ptr"),): _ALIGNED}
+            signature[argument] = "fp32" if argument == "scale" else "i32"
+            if "_s" in argument:
+                attributes[(i,)] = _ALIGNED
+    values = {(i,): constants[x] for i, x in enumerate(function.arg_names) if x in constants}
     source = GluonASTSource(fn=function, signature=signature, constexprs=values, attrs=attributes)
-    return _compiled(function.__name__, source, "sm_90", {"num_warps": 4})
+    options = {"num_warps": 4, **({"maxnreg": 128} if kernel == "hopper_kv" else {})}
+    return _compiled(function.__name__, source, "sm_90", options)
 
 
 def _compiled(name: str, source: ASTSource, target: str, options: dict[str, int]) -> Compiled:

@@ -62,8 +62,8 @@ def _print_part(console: Console, cost: Cost, part: PartCost, index: int) -> Non
     )
     if part.not_hopper is None:
         lines.append(
-            f"forward also as a kernel for Hopper, in Gluon: with Triton {hopper.TRITON} on compute capability 9.0, "
-            f"for 16-bit heads of {hopper.HEAD_DIM} columns, in calls that descriptors serve"
+            f"also as kernels for Hopper, in Gluon: with Triton {hopper.TRITON} on compute capability 9.0, for 16-bit "
+            f"heads of {hopper.HEAD_DIM} columns, in calls that descriptors serve"
         )
     for line in lines:
         console.print(Text(fill(line, console.width - 1, initial_indent="   ", subsequent_indent="   ")))

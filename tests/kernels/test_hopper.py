@@ -17,6 +17,7 @@ import torch
 
 import patternc
 from patternc.lowering.hopper import TRITON
+from patternc.runtime.ahead import HOPPER_KERNELS
 from tests.kernels.schedules import HEADS, PATTERNS, pattern
 from tests.runtime.ahead import Config, found
 
@@ -36,8 +37,8 @@ def test_single_runs_of_keys_have_one(name: str) -> None:
 
 
 @pytest.mark.parametrize("text", SERVED.values(), ids=SERVED)
-def test_every_file_says_so(text: str) -> None:
-    assert "_hopper if GLUON else None" in patternc.loads(text).emit(HEADS)
+def test_so_have_these(text: str) -> None:
+    assert "def band_hopper(" in patternc.loads(text).emit(HEADS)
 
 
 class _Part:
@@ -54,7 +55,7 @@ def refused(module: Any, monkeypatch: pytest.MonkeyPatch, **given: Any) -> str |
     if made.get("askew"):
         k = torch.empty(1, 2, 256, 129, dtype=made["dtype"])[..., :128]
     call = module._Call(q, k, v, 0.1, made["lengths"])
-    return module._hopper_refusal(call, made.get("part", _Part()), q, k, v, q)
+    return module._hopper_refusal(call, made.get("part", _Part()), made.get("kernel", "hopper"), q, k, v, q)
 
 
 REFUSED = {
@@ -64,6 +65,7 @@ REFUSED = {
     "another head": (dict(head_dim=64), "128 columns"),
     "lengths": (dict(lengths=torch.tensor([3], dtype=torch.int32)), "rows of one length"),
     "strides": (dict(askew=True), "multiples of 16 bytes"),
+    "a backward over few keys": (dict(kernel="hopper_kv"), "so short a span"),
 }
 
 
@@ -92,9 +94,9 @@ def test_short_calls_and_other_versions_take_the_portable_kernel(monkeypatch: py
 def test_the_report_names_kernel_and_reason() -> None:
     module = pattern("band").module(HEADS)
     q, k, v = (torch.empty(1, 2, 256, 128) for _ in range(3))
-    ((kernel, reason),) = module.forward_kernels(q, k, v)
-    assert kernel == "band_forward"
-    assert f"Triton {TRITON}" in reason
+    found = module.kernels_of(q, k, v)
+    assert [kernel for kernel, _ in found] == ["band_forward", "band_backward_q", "band_backward_kv"]
+    assert all(f"Triton {TRITON}" in reason for _, reason in found)
 
 
 def in_its_own_process(code: str, *arguments: str, seconds: int) -> str:
@@ -113,29 +115,33 @@ def version() -> str:
     return in_its_own_process("import triton; print(triton.__version__)", seconds=60).strip()
 
 
+KEPT = 40
+"""Bytes that a thread may put away: numbers that it keeps from one work item to the next."""
+
+
 def test_compiles_ahead_of_time() -> None:
     if version() != TRITON:
         pytest.skip(f"Gluon kernels are written for Triton {TRITON}")
-    configs = [
-        Config("band", 0, "hopper", "sm_90"),
-        Config("dense", 0, "hopper", "sm_90", dtype="float16"),
-        Config("dense", 0, "hopper", "sm_90", extras=True),
-    ]
+    configs = [Config("band", 0, kernel, "sm_90") for kernel in HOPPER_KERNELS]
+    configs += [Config("dense", 0, kernel, "sm_90", dtype="float16", extras=True) for kernel in HOPPER_KERNELS]
     for config, result in zip(configs, found(configs), strict=True):
-        assert result.spilled <= 16, config
-        assert result.shared <= result.limit, config
+        assert result.spilled <= KEPT, config
+        assert result.shared <= result.limit // (2 if config.kind == "hopper_kv" else 1), config
 
 
 COMPARE = """
 import sys
 import torch
 import patternc
-from patternc.runtime.testing import counted
+from patternc.runtime.testing import counted, poisoned
 
 text, dtype = sys.argv[1], getattr(torch, sys.argv[2])
 pattern = patternc.loads(text)
 module = pattern.module(1)
 module.DESCRIPTORS = True
+refusal = module._hopper_refusal
+# Backward, too, over short spans.
+module._hopper_refusal = lambda call, part, *rest: refusal(call, part._replace(span=None), *rest)
 generator = torch.Generator("cuda").manual_seed(5)
 
 def tensor(heads, n, transposed):
@@ -143,8 +149,11 @@ def tensor(heads, n, transposed):
     x = torch.randn(shape, generator=generator, device="cuda").to(dtype)
     return x.transpose(1, 2) if transposed else x
 
-def relative(mine, truth):
-    return float((mine.double() - truth).norm() / truth.norm().clamp_min(1e-30))
+def run(attention, q, k, v, do, dlse, scale):
+    leaves = [x.detach().requires_grad_() for x in (q, k, v)]
+    out, lse = attention(*leaves, scale=scale, return_lse=True)
+    outputs, given = ((out,), (do,)) if dlse is None else ((out, lse.masked_fill(lse.isinf(), 0.0)), (do, dlse))
+    return [out.detach(), lse.detach(), *torch.autograd.grad(outputs, leaves, given)]
 
 sizes = [(1, 1), (5, 5), (64, 64), (65, 65), (128, 128), (129, 129), (200, 200), (113, 203), (300, 77), (1, 500),
          (1000, 1000), (777, 2600), (2900, 2900)]
@@ -152,30 +161,30 @@ for i, (n_q, n_k) in enumerate(sizes):
     for heads, kv_heads in ((1, 1), (6, 2), (9, 3)):
         q, k, v = tensor(heads, n_q, i % 2), tensor(kv_heads, n_k, i % 2), tensor(kv_heads, n_k, i % 2)
         scale = (128**-0.5, 0.3)[i % 2]
+        do, dlse = tensor(heads, n_q, i % 2), torch.randn((2, heads, n_q), generator=generator, device="cuda")
+        with_lse = i % 3 == 0
         results = {}
         for hopper in (True, True, False):
             module.USE_GLUON = hopper
-            with counted(module) as launches:
-                out, lse = module.attention(q, k, v, scale=scale, return_lse=True)
-            assert launches == {"band_hopper" if hopper else "band_forward": 1}, launches
+            with counted(module) as launches, poisoned():
+                found = run(module.attention, q, k, v, do, dlse if with_lse else None, scale)
+            kernels = ("hopper", "hopper_q", "hopper_kv") if hopper else ("forward", "backward_q", "backward_kv")
+            assert launches == {f"band_{kernel}": 1 for kernel in kernels}, launches
             if hopper in results:
-                assert all(torch.equal(a, b) for a, b in zip(results[hopper], (out, lse))), "two runs differ"
-            results[hopper] = out, lse
-        exact, exact_lse = module.reference(q.double(), k.double(), v.double(), scale=scale, return_lse=True)
-        (mine, my_lse), (portable, portable_lse) = results[True], results[False]
-        assert torch.equal(my_lse.isinf(), exact_lse.isinf()), (n_q, n_k)
-        assert not mine[exact_lse.isinf()].any(), (n_q, n_k)
-        errors = relative(mine, exact), relative(portable, exact)
-        assert errors[0] <= 1.1 * errors[1] + 1e-6, (n_q, n_k, heads, errors)
-        alive = exact_lse.isfinite()
-        assert float((my_lse - exact_lse)[alive].abs().max()) <= 1e-4 if alive.any() else True, (n_q, n_k)
-# Gradients run from what it left.
-q, k, v = (tensor(4, 1500, False).requires_grad_() for _ in range(3))
-module.USE_GLUON = True
-mine = torch.autograd.grad(module.attention(q, k, v).float().square().sum(), (q, k, v))
-module.USE_GLUON = False
-other = torch.autograd.grad(module.attention(q, k, v).float().square().sum(), (q, k, v))
-assert all(relative(a, b.double()) < 1e-2 for a, b in zip(mine, other))
+                assert all(torch.equal(a, b) for a, b in zip(results[hopper], found)), "two runs differ"
+            results[hopper] = found
+        wide = [x.double() for x in (q, k, v, do)]
+        exact = run(module.reference, *wide, dlse.double() if with_lse else None, scale)
+        dead = exact[1].isinf()
+        assert torch.equal(results[True][1].isinf(), dead), (n_q, n_k)
+        assert not results[True][0][dead].any(), (n_q, n_k)
+        for name, mine, portable, truth in zip(("out", "lse", "dq", "dk", "dv"), results[True], results[False], exact):
+            assert not mine.isnan().any(), (name, n_q, n_k)
+            alive = truth.isfinite()
+            errors = [float((x.double() - truth)[alive].norm()) for x in (mine, portable)]
+            # One key a row leaves no gradient but what rounding makes of it.
+            slack = 1e-5 * max(1.0, float(truth[alive].norm())) + (1e-2 if n_k == 1 else 0.0)
+            assert errors[0] <= 1.1 * errors[1] + slack, (name, n_q, n_k, heads, errors)
 print("agreed")
 """
 
