@@ -169,7 +169,7 @@ def compile_hopper(part: Any, kernel: str, tile: tuple[int, int, int], use: Use)
     (*keeps, first, second) = HOPPER_KERNELS[kernel]
     rows = {**{f"{x}_ptr": kept for x in keeps}, f"{first}_ptr": streamed, f"{second}_ptr": streamed}
     constants = {"RING": ring, "KEEP": True, "LSE_GRADIENT": use.lse_gradient}
-    constants |= {"group": 1} if use.group == 1 else {}
+    constants |= {"group": 1, "batch": 1} if use.group == 1 else {}  # Triton compiles for a number of 1 apart
     signature: dict[str, str] = {}
     attributes: dict[tuple[int, ...], Any] = {}
     for i, argument in enumerate(function.arg_names):
