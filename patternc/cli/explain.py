@@ -129,6 +129,7 @@ def to_json(cost: Cost, device: Device) -> dict[str, Any]:
                 "live_pairs": part.live,
                 "computed_pairs": part.computed,
                 "tile_waste": _waste(part.live, part.computed),
+                "hopper": {"kernel": part.not_hopper is None, "why_not": part.not_hopper},
             }
             for part in cost.parts
         ],

@@ -10,6 +10,7 @@ from patternc.codegen.env import environment
 from patternc.codegen.layout import tidy
 from patternc.codegen.views import fewer_branches, member_views, part_views
 from patternc.ir.plan import Plan
+from patternc.lowering import hopper
 
 _OPERATOR = "<operator>"
 """Stands for the name of the file's operators, which depends on the rest of its text."""
@@ -43,6 +44,9 @@ def render(plan: Plan, values: Mapping[str, int]) -> str:
             any_gather=gathers,
             uneven=any(p.uneven for p in parts),
             packs=any(p.packs for p in parts),
+            hopper=any(p.hopper for p in parts),
+            hopper_triton=hopper.TRITON,
+            hopper_head_dim=hopper.HEAD_DIM,
             uses_floor_div=divides,
             uses_floor_mod=divides or "floor_mod(" in printed or any(p.period for p in parts),
             uses_minimum=any("_minimum(" in e or "_maximum(" in e for m in members for e in m.expressions)

@@ -9,6 +9,7 @@ from patternc.codegen.printer import Printer, by_head
 from patternc.ir.expr import TRUE, Expr, Int
 from patternc.ir.plan import Gather, HeadGroup, Part, PerHead, Plan, Segment
 from patternc.lowering.heads import heads_text
+from patternc.lowering.hopper import refusal
 from patternc.lowering.packing import shares_tiles
 from patternc.lowering.schedules import BY_KIND, launch_order
 from patternc.lowering.schedules.band import BAND
@@ -85,6 +86,8 @@ class PartView:
     """The other branches."""
     below_zero: bool
     guarded: bool
+    hopper: bool
+    """Whether there are kernels for Hopper, too."""
     packs: bool
     """Whether a tile can hold several residue classes: queries and keys of the same rows, a mask that asks for lags."""
     uneven: bool
@@ -193,6 +196,7 @@ def _part(plan: Plan, branch: int, part: Part, name: str, *, last: bool) -> Part
         others=tuple(b for b in range(len(plan.branches)) if b != branch),
         below_zero=part.below_zero,
         guarded=part.guarded,
+        hopper=refusal(part, plan.branches[branch], gated=len(plan.branches) > 1) is None,
         packs=shares_tiles(part),
         uneven=part.kind == BAND.kind and part.span is None and len(segments) > 1,
         by_head=bool(constants.names),

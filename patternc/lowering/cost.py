@@ -13,6 +13,7 @@ from typing import TypeAlias
 from patternc.ir.instantiate import Instance
 from patternc.ir.plan import Kind, Part, PerHead, Plan
 from patternc.ir.relation import Complement, Relation, intersection, union
+from patternc.lowering import hopper
 from patternc.lowering.packing import classes_in_a_tile
 from patternc.lowering.parts import lower
 from patternc.lowering.scan import counted
@@ -56,6 +57,8 @@ class PartCost:
     branch: int
     heads: tuple[int, ...]
     works: tuple[Work, ...]
+    not_hopper: str | None
+    """Why it has no kernels for Hopper beside the portable ones; None where it has."""
 
     @property
     def kind(self) -> Kind:
@@ -182,7 +185,8 @@ def _parts(plan: Plan, rows: list[tuple[Relation, ...]], works: dict[Relation, t
                 mine.append(works[rows[h][b]][done[h]])
                 done[h] += 1
             if not part.below_zero:
-                yield PartCost(b, held, tuple(mine))
+                refusal = hopper.refusal(part, branch, gated=len(plan.branches) > 1)
+                yield PartCost(b, held, tuple(mine), refusal)
 
 
 def _works(relation: Relation, plan: Plan, branch: int, head: int, n: int, tiling: Tiling) -> Iterator[Work]:

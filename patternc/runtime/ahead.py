@@ -16,6 +16,8 @@ from triton import knobs
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
+from patternc.lowering.hopper import HEAD_DIM
+
 TARGETS = {
     "sm_80": GPUTarget("cuda", 80, 32),
     "sm_89": GPUTarget("cuda", 89, 32),
@@ -30,6 +32,12 @@ DESCRIPTORS = ("sm_90", "sm_100")
 FORMS = {"cuda": ("ptx", "cubin"), "hip": ("hsaco",)}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 KINDS = ("forward", "backward_q", "backward_kv", "backward")
+HOPPER_KERNELS = {
+    "hopper": ("q", "out", "k", "v"),
+    "hopper_q": ("q", "do", "dq", "k", "v"),
+    "hopper_kv": ("k", "v", "dk", "dv", "q", "do"),
+}
+"""The kernels for Hopper, with the tensors that they know by descriptors; the last two of each come tile by tile."""
 
 _SHORT = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 _FLOAT32 = ("lse_ptr", "dlse_ptr", "norm_ptr", "delta_ptr", "weight_ptr", "dweight_ptr")
@@ -98,6 +106,7 @@ def compile_ahead(module: ModuleType, target: str, head_dim: int, dtype: torch.d
     """Every kernel of an emitted file, compiled for ``target`` (a key of `TARGETS`) with no GPU needed.
 
     The common case: no `lengths`, no gradient of the log-sum-exp.  Kernels that load by descriptors end in ``_tma``.
+    Those for Hopper are there where this Triton is the version that they are written for.
     """
     for name, kind, part, function in kernels(module):
         for descriptors in (False, True):
@@ -108,6 +117,11 @@ def compile_ahead(module: ModuleType, target: str, head_dim: int, dtype: torch.d
                 kind, head_dim, dtype, descriptors, chip=chip_of(module, target), heavy=module._heavy(part, descriptors)
             )
             yield compile_kernel(f"{name}_tma" if descriptors else name, kind, function, tile, use, target)
+    served = target == "sm_90" and dtype != torch.float32 and head_dim == HEAD_DIM
+    for part in module.PARTS:
+        if served and getattr(part, "hopper", None) is not None:
+            for kernel in HOPPER_KERNELS:
+                yield compile_hopper(part, kernel, module.hopper_tile(kernel, part.span), Use(head_dim, dtype))
 
 
 def compile_kernel(name: str, kind: str, function: Any, tile: Any, use: Use, target: str) -> Compiled:
@@ -144,7 +158,45 @@ def compile_kernel(name: str, kind: str, function: Any, tile: Any, use: Use, tar
             if "_s" in argument:
                 attributes[(i,)] = _ALIGNED
     source = ASTSource(fn=function, signature=signature, constexprs=values, attrs=attributes)
-    options = {"num_warps": tile.num_warps, "num_stages": tile.num_stages}
+    return _compiled(name, source, target, {"num_warps": tile.num_warps, "num_stages": tile.num_stages})
+
+
+def compile_hopper(part: Any, kernel: str, tile: tuple[int, int, int], use: Use) -> Compiled:
+    """One of the kernels of a part for Hopper, with the sizes that `hopper_tile` gives."""
+    from triton.experimental.gluon import language
+    from triton.experimental.gluon._runtime import GluonASTSource
+
+    function, (kept, streamed, ring) = getattr(part, kernel), tile
+    shared_layout: Any = language.NVMMASharedLayout
+    (*keeps, first, second) = HOPPER_KERNELS[kernel]
+    rows = {**{f"{x}_ptr": kept for x in keeps}, f"{first}_ptr": streamed, f"{second}_ptr": streamed}
+    constants = {"RING": ring, "KEEP": True, "LSE_GRADIENT": use.lse_gradient}
+    constants |= {"group": 1} if use.group == 1 else {}
+    signature: dict[str, str] = {}
+    attributes: dict[tuple[int, ...], Any] = {}
+    for i, argument in enumerate(function.arg_names):
+        if argument in constants:
+            signature[argument] = "constexpr"
+        elif argument in rows:
+            block = [1, 1, rows[argument], use.head_dim]
+            dtype = language.bfloat16 if use.dtype == torch.bfloat16 else language.float16
+            layout = shared_layout.get_default_for(block, dtype)
+            signature[argument] = f"tensordesc<{_SHORT[use.dtype]}{block},{layout!r}>"
+        elif argument.endswith("_ptr"):
+            types = {**dict.fromkeys(_FLOAT32, "*fp32"), **dict.fromkeys(_INT32, "*i32")}
+            signature[argument] = types.get(argument, f"*{_SHORT[use.dtype]}")
+            attributes[(i,)] = _ALIGNED
+        else:
+            signature[argument] = "fp32" if argument == "scale" else "i32"
+            if "_s" in argument:
+                attributes[(i,)] = _ALIGNED
+    values = {(i,): constants[x] for i, x in enumerate(function.arg_names) if x in constants}
+    source = GluonASTSource(fn=function, signature=signature, constexprs=values, attrs=attributes)
+    options = {"num_warps": 4, **({"maxnreg": 128} if kernel == "hopper_kv" else {})}
+    return _compiled(function.__name__, source, "sm_90", options)
+
+
+def _compiled(name: str, source: ASTSource, target: str, options: dict[str, int]) -> Compiled:
     built = triton.compile(source, target=TARGETS[target], options=options)
     registers, spilled = _amd(built.asm["amdgcn"]) if "amdgcn" in built.asm else _nvidia(built.asm["cubin"])
     return Compiled(name, dict(built.asm), built.metadata.shared, registers, spilled)

@@ -101,8 +101,8 @@ class CaseFailureError(AssertionError):
 def counted(module: Any) -> Generator[Counter[str]]:
     """Counts the launches of an emitted file's kernels, by name."""
     launches: Counter[str] = Counter()
-    kinds = ("forward", "backward_q", "backward_kv", "backward")
-    names = {id(getattr(p, kind)): f"{p.name}_{kind}" for p in module.PARTS for kind in kinds}
+    kinds = ("forward", "backward_q", "backward_kv", "backward", "hopper", "hopper_q", "hopper_kv")
+    names = {id(getattr(p, kind)): f"{p.name}_{kind}" for p in module.PARTS for kind in kinds if hasattr(p, kind)}
     names[id(getattr(module, "combine", None))] = "combine"
     plain = module._Launch.__call__
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from patternc.lowering import hopper
 from patternc.view.console import Output
 from patternc.view.names import heads_label
 
@@ -59,6 +60,11 @@ def _print_part(console: Console, cost: Cost, part: PartCost, index: int) -> Non
         f"{_count(part.live)} of {_count(part.computed)} computed pairs are live, "
         f"{_waste(part.live, part.computed)} waste ({tiles})"
     )
+    if part.not_hopper is None:
+        lines.append(
+            f"also as kernels for Hopper, in Gluon: with Triton {hopper.TRITON} on compute capability 9.0, for 16-bit "
+            f"heads of {hopper.HEAD_DIM} columns, in calls that descriptors serve"
+        )
     for line in lines:
         console.print(Text(fill(line, console.width - 1, initial_indent="   ", subsequent_indent="   ")))
     console.print()

@@ -72,6 +72,17 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["device"]["source"]
 
 
+def test_which_parts_have_a_kernel_for_hopper(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "a.pat"
+    path.write_text("causal pattern one { attend window(5) }\ncausal pattern two { attend window(5) | stride(7) }\n")
+    one, two = report(capsys, str(path), "--n", "500")
+    assert [p["hopper"] for p in one["parts"]] == [{"kernel": True, "why_not": None}]
+    assert [p["hopper"]["kernel"] for p in two["parts"]] == [False, False]
+    assert two["parts"][1]["hopper"]["why_not"] == "it shares its rows with other parts"
+    _, out, _ = run(capsys, str(path), "--n", "500")
+    assert " ".join(out.split()).count("also as kernels for Hopper, in Gluon: with Triton 3.6.0") == 1
+
+
 @pytest.mark.parametrize("device", DEVICES)
 def test_every_device_has_a_source(device: str, capsys: pytest.CaptureFixture[str]) -> None:
     (found,) = report(capsys, str(EXAMPLES / "dense.pat"), "--device", device, "--n", "1000")

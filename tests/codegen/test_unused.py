@@ -10,7 +10,7 @@ import pytest
 import patternc
 from tests.kernels.schedules import HEADS, PATTERNS
 
-FOR_USERS = ("attention", "mask", "reference", "branches_of")
+FOR_USERS = ("attention", "mask", "reference", "branches_of", "kernels_of")
 
 
 @pytest.mark.parametrize("name", PATTERNS)

@@ -104,6 +104,11 @@ def compiled(config: Config) -> Found:
     module = _module(config.pattern)
     part = module.PARTS[config.part]
     dtype = ahead.DTYPES[config.dtype]
+    if config.kind in ahead.HOPPER_KERNELS:
+        use = ahead.Use(config.head_dim, dtype, group=2 if config.extras else 1, lse_gradient=config.extras)
+        result = ahead.compile_hopper(part, config.kind, module.hopper_tile(config.kind, part.span), use)
+        limit = ahead.SHARED[config.target]
+        return Found(result.shared, limit, limit, result.registers, result.spilled, part.guarded)
     chip = ahead.chip_of(module, config.target)
     if config.kind == "backward" or config.classes > 1:
         tile = module.packing(config.kind, config.head_dim, dtype, chip, 2 if config.extras else 1)

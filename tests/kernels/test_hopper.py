@@ -1,0 +1,198 @@
+"""Kernels for Hopper: which patterns have them, which calls they serve, and what they compute.
+
+They run on one kind of device only, and wait for each other there: a test that runs them does so in a process of its
+own, which a watchdog ends.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import patternc
+from patternc.lowering.hopper import TRITON
+from patternc.runtime.ahead import HOPPER_KERNELS
+from tests.kernels.schedules import HEADS, PATTERNS, pattern
+from tests.runtime.ahead import Config, found
+
+ROOT = Path(__file__).parents[2]
+SERVED = {
+    **{name: PATTERNS[name] for name in ("band", "band_both_sides", "dense")},
+    "causal": "pattern all_before { attend causal }",
+    "offset": "pattern offset { attend where(k <= q - 3 and q - k <= 700) }",
+    "wide": "causal pattern wide(w = 1300) { attend window(w) }",
+}
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_single_runs_of_keys_have_one(name: str) -> None:
+    text = pattern(name).emit(HEADS)
+    assert ("gluon" in text.lower()) == (name in SERVED)
+
+
+@pytest.mark.parametrize("text", SERVED.values(), ids=SERVED)
+def test_so_have_these(text: str) -> None:
+    assert "def band_hopper(" in patternc.loads(text).emit(HEADS)
+
+
+class _Part:
+    """Stands for a part whose kernel for Hopper this Triton can compile."""
+
+    hopper, span, periods, columns, guarded = object(), 9, (1,), (), False
+
+
+def refused(module: Any, monkeypatch: pytest.MonkeyPatch, **given: Any) -> str | None:
+    """Why a call takes the portable kernel, on a device of ``capability``."""
+    made: dict[str, Any] = {"capability": (9, 0), "dtype": torch.bfloat16, "head_dim": 128, "lengths": None, **given}
+    monkeypatch.setattr(module, "_capability", lambda device: made["capability"])
+    q, k, v = (torch.empty(1, 2, 256, made["head_dim"], dtype=made["dtype"]) for _ in range(3))
+    if made.get("askew"):
+        k = torch.empty(1, 2, 256, 129, dtype=made["dtype"])[..., :128]
+    call = module._Call(q, k, v, 0.1, made["lengths"])
+    return module._hopper_refusal(call, made.get("part", _Part()), made.get("kernel", "hopper"), q, k, v, q)
+
+
+REFUSED = {
+    "another chip": (dict(capability=(10, 0)), "compute capability 9.0"),
+    "no GPU": (dict(capability=None), "compute capability 9.0"),
+    "float32": (dict(dtype=torch.float32), "bfloat16 or float16"),
+    "another head": (dict(head_dim=64), "128 columns"),
+    "lengths": (dict(lengths=torch.tensor([3], dtype=torch.int32)), "rows of one length"),
+    "strides": (dict(askew=True), "multiples of 16 bytes"),
+    "a backward over few keys": (dict(kernel="hopper_kv"), "so short a span"),
+}
+
+
+@pytest.mark.parametrize(("given", "why"), REFUSED.values(), ids=REFUSED)
+def test_what_it_does_not_serve_takes_the_portable_kernel(
+    given: dict[str, Any], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = pattern("band").module(HEADS)
+    monkeypatch.setattr(module, "DESCRIPTORS", True)
+    assert refused(module, monkeypatch) is None
+    assert why in (refused(module, monkeypatch, **given) or "")
+
+
+def test_short_calls_and_other_versions_take_the_portable_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = pattern("band").module(HEADS)
+    assert "short" in (refused(module, monkeypatch) or "")
+    monkeypatch.setattr(module, "DESCRIPTORS", True)
+    monkeypatch.setattr(module, "USE_GLUON", False)
+    assert "USE_GLUON is False" in (refused(module, monkeypatch) or "")
+    # The interpreter runs no Gluon, as other versions of Triton run no such Gluon.
+    assert not module.GLUON
+    assert module.PARTS[0].hopper is None
+    assert f"Triton {TRITON}" in (refused(module, monkeypatch, part=module.PARTS[0]) or "")
+
+
+def test_the_report_names_kernel_and_reason() -> None:
+    module = pattern("band").module(HEADS)
+    q, k, v = (torch.empty(1, 2, 256, 128) for _ in range(3))
+    found = module.kernels_of(q, k, v)
+    assert [kernel for kernel, _ in found] == ["band_forward", "band_backward_q", "band_backward_kv"]
+    assert all(f"Triton {TRITON}" in reason for _, reason in found)
+
+
+def in_its_own_process(code: str, *arguments: str, seconds: int) -> str:
+    """What a program prints without Triton's interpreter; a program that hangs fails."""
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": path, "TRITON_INTERPRET": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment, cwd=ROOT,
+        check=False, timeout=seconds,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def version() -> str:
+    return in_its_own_process("import triton; print(triton.__version__)", seconds=60).strip()
+
+
+KEPT = 40
+"""Bytes that a thread may put away: numbers that it keeps from one work item to the next."""
+
+
+def test_compiles_ahead_of_time() -> None:
+    if version() != TRITON:
+        pytest.skip(f"Gluon kernels are written for Triton {TRITON}")
+    configs = [Config("band", 0, kernel, "sm_90") for kernel in HOPPER_KERNELS]
+    configs += [Config("dense", 0, kernel, "sm_90", dtype="float16", extras=True) for kernel in HOPPER_KERNELS]
+    for config, result in zip(configs, found(configs), strict=True):
+        assert result.spilled <= KEPT, config
+        assert result.shared <= result.limit // (2 if config.kind == "hopper_kv" else 1), config
+
+
+COMPARE = """
+import sys
+import torch
+import patternc
+from patternc.runtime.testing import counted, poisoned
+
+text, dtype = sys.argv[1], getattr(torch, sys.argv[2])
+pattern = patternc.loads(text)
+module = pattern.module(1)
+module.DESCRIPTORS = True
+refusal = module._hopper_refusal
+# Backward, too, over short spans.
+module._hopper_refusal = lambda call, part, *rest: refusal(call, part._replace(span=None), *rest)
+generator = torch.Generator("cuda").manual_seed(5)
+
+def tensor(heads, n, transposed):
+    shape = (2, n, heads, 128) if transposed else (2, heads, n, 128)
+    x = torch.randn(shape, generator=generator, device="cuda").to(dtype)
+    return x.transpose(1, 2) if transposed else x
+
+def run(attention, q, k, v, do, dlse, scale):
+    leaves = [x.detach().requires_grad_() for x in (q, k, v)]
+    out, lse = attention(*leaves, scale=scale, return_lse=True)
+    outputs, given = ((out,), (do,)) if dlse is None else ((out, lse.masked_fill(lse.isinf(), 0.0)), (do, dlse))
+    return [out.detach(), lse.detach(), *torch.autograd.grad(outputs, leaves, given)]
+
+sizes = [(1, 1), (5, 5), (64, 64), (65, 65), (128, 128), (129, 129), (200, 200), (113, 203), (300, 77), (1, 500),
+         (1000, 1000), (777, 2600), (2900, 2900)]
+for i, (n_q, n_k) in enumerate(sizes):
+    for heads, kv_heads in ((1, 1), (6, 2), (9, 3)):
+        q, k, v = tensor(heads, n_q, i % 2), tensor(kv_heads, n_k, i % 2), tensor(kv_heads, n_k, i % 2)
+        scale = (128**-0.5, 0.3)[i % 2]
+        do, dlse = tensor(heads, n_q, i % 2), torch.randn((2, heads, n_q), generator=generator, device="cuda")
+        with_lse = i % 3 == 0
+        results = {}
+        for hopper in (True, True, False):
+            module.USE_GLUON = hopper
+            with counted(module) as launches, poisoned():
+                found = run(module.attention, q, k, v, do, dlse if with_lse else None, scale)
+            kernels = ("hopper", "hopper_q", "hopper_kv") if hopper else ("forward", "backward_q", "backward_kv")
+            assert launches == {f"band_{kernel}": 1 for kernel in kernels}, launches
+            if hopper in results:
+                assert all(torch.equal(a, b) for a, b in zip(results[hopper], found)), "two runs differ"
+            results[hopper] = found
+        wide = [x.double() for x in (q, k, v, do)]
+        exact = run(module.reference, *wide, dlse.double() if with_lse else None, scale)
+        dead = exact[1].isinf()
+        assert torch.equal(results[True][1].isinf(), dead), (n_q, n_k)
+        assert not results[True][0][dead].any(), (n_q, n_k)
+        for name, mine, portable, truth in zip(("out", "lse", "dq", "dk", "dv"), results[True], results[False], exact):
+            assert not mine.isnan().any(), (name, n_q, n_k)
+            alive = truth.isfinite()
+            errors = [float((x.double() - truth)[alive].norm()) for x in (mine, portable)]
+            # One key a row leaves no gradient but what rounding makes of it.
+            slack = 1e-5 * max(1.0, float(truth[alive].norm())) + (1e-2 if n_k == 1 else 0.0)
+            assert errors[0] <= 1.1 * errors[1] + slack, (name, n_q, n_k, heads, errors)
+print("agreed")
+"""
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("text", SERVED.values(), ids=SERVED)
+def test_gpu(text: str, dtype: str) -> None:
+    if version() != TRITON or torch.cuda.get_device_capability() != (9, 0):
+        pytest.skip(f"needs Triton {TRITON} and a device of compute capability 9.0")
+    assert in_its_own_process(COMPARE, text, dtype, seconds=120) == "agreed\n"

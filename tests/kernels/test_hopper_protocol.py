@@ -1,0 +1,126 @@
+"""The kernels for Hopper on the CPU: what they compute, that nobody waits in vain, and that this would be seen."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+
+import patternc
+from tests.kernels import warps
+from tests.kernels.schedules import PATTERNS
+from tests.kernels.warps import Descriptor, Machine, Pointer, StuckError
+
+TEXTS = {
+    **{name: PATTERNS[name] for name in ("band", "band_both_sides", "dense")},
+    "causal": "pattern all_before { attend causal }",
+    "window": "causal pattern wide { attend window(100) }",
+    "offset": "pattern offset { attend where(k <= q - 3 and q - k <= 70) }",
+    "range": "causal pattern ranged { attend window(90) & where(k >= 5) }",
+}
+SHAPES = [
+    (1, 1, 1, 1, 1),
+    (1, 2, 1, 65, 65),
+    (2, 4, 2, 200, 200),
+    (1, 3, 1, 113, 203),
+    (1, 2, 2, 300, 77),
+    (1, 2, 1, 1, 300),
+]
+"""Batch, heads, heads of keys, queries, keys."""
+D, SCALE, LOG2E = 16, 0.3, 1.4426950408889634
+
+
+@cache
+def text_of(text: str) -> str:
+    return patternc.loads(text).emit(1)
+
+
+def run(source: str, module: Any, shape: tuple[int, ...], keys: int, programs: int) -> list[torch.Tensor]:
+    """Output, log-sum-exp to base 2 and gradients, by the kernels of an emitted file, with tiles of so many keys."""
+    batch, heads, kv_heads, n_q, n_k = shape
+    q, k, v, do, dlse = inputs(shape)
+    nothing = Pointer(q)
+    out, dq, dk, dv = (torch.full_like(x, float("nan")) for x in (q, q, k, v))
+    lse, norm, delta = (torch.full((batch, heads, n_q), float("nan")) for _ in range(3))
+    sizes = heads // kv_heads, batch, n_q, n_k, SCALE
+    ring = {_keys: _ring for _, _keys, _ring in (module.hopper_tile("hopper", span) for span in (1, None))}[keys]
+    machine = Machine(source, programs)
+
+    def tiles(rows: int, *tensors: torch.Tensor) -> list[Descriptor]:
+        return [Descriptor(x, rows) for x in tensors]
+
+    machine.run(
+        "band_hopper", *tiles(64, q), *tiles(keys, k, v), *tiles(64, out), Pointer(lse), nothing, heads, *sizes,
+        RING=ring, KEEP=True,
+    )  # fmt: skip
+    kept, streamed, ring = module.hopper_tile("hopper_q", None)
+    machine.run(
+        "band_hopper_q", *tiles(kept, q), *tiles(streamed, k, v), *tiles(kept, do, dq), Pointer(out), Pointer(lse),
+        Pointer(dlse), Pointer(norm), Pointer(delta), nothing, *out.stride()[:3], heads, *sizes,
+        RING=ring, LSE_GRADIENT=True,
+    )  # fmt: skip
+    kept, streamed, ring = module.hopper_tile("hopper_kv", None)
+    machine.run(
+        "band_hopper_kv", *tiles(streamed, q), *tiles(kept, k, v), *tiles(streamed, do), *tiles(kept, dk, dv),
+        Pointer(norm), Pointer(delta), nothing, kv_heads, *sizes, RING=ring,
+    )  # fmt: skip
+    return [out, lse, dq, dk, dv]
+
+
+def inputs(shape: tuple[int, ...]) -> list[torch.Tensor]:
+    batch, heads, kv_heads, n_q, n_k = shape
+    generator = torch.Generator().manual_seed(sum(shape))
+    shapes = [(heads, n_q, D), (kv_heads, n_k, D), (kv_heads, n_k, D), (heads, n_q, D), (heads, n_q)]
+    return [torch.randn((batch, *one), generator=generator) for one in shapes]
+
+
+def exact(module: Any, shape: tuple[int, ...]) -> list[torch.Tensor]:
+    """The same, dense and in float64."""
+    *tensors, do, dlse = (x.double() for x in inputs(shape))
+    leaves = [x.requires_grad_() for x in tensors]
+    out, lse = module.reference(*leaves, scale=SCALE, return_lse=True)
+    alive = lse.masked_fill(lse.isinf(), 0.0)
+    return [out.detach(), lse.detach() * LOG2E, *torch.autograd.grad((out, alive), leaves, (do, dlse))]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda s: "x".join(map(str, s)))
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_they_compute_what_the_pattern_says(text: str, shape: tuple[int, ...]) -> None:
+    module = patternc.loads(text).module(1)
+    truth = exact(module, shape)
+    for keys, programs in ((64, 1), (128, 3)):
+        found = run(text_of(text), module, shape, keys, programs)
+        for name, mine, other in zip(("out", "lse", "dq", "dk", "dv"), found, truth, strict=True):
+            torch.testing.assert_close(mine.double(), other, atol=2e-5, rtol=2e-5, msg=lambda m, n=name: f"{n}: {m}")
+
+
+MUTANTS = {
+    "keys that nobody lets go of": ("mbarrier.arrive(k_empty.index(k_slot))", "pass"),
+    "values that one half keeps": ("mbarrier.arrive(v_empty.index(v_slot))", "pass"),
+    "queries that are kept": ("mbarrier.arrive(q_empty.index(q_slot ^ 1), pred=turn > 0)", "pass"),
+    "a tile that is skipped and not let go of": ("leave_slot(k_full, k_empty, slot, phase)", "pass"),
+    "a slot that is filled while it is in use": ("mbarrier.wait(empty.index(slot), phase)", "pass"),
+    "a phase that does not change": ("tl.where(ends, phase ^ 1, phase)", "phase"),
+    "a product that is not waited for": ("warpgroup_mma_wait(2, deps=(s,))", "warpgroup_mma_wait(3, deps=(s,))"),
+    "an output that the next queries overwrite": ("tma.store_wait(0)", "pass"),
+    "keys let go of before their product": ("ds_next = warpgroup_mma_wait(0,", "ds_next = warpgroup_mma_wait(1,"),
+    "a key too many": ("(lag <= 100)", "(lag <= 101)"),
+    "rows of another head": ("h // group", "h"),
+}  # fmt: skip
+"""What is wrong with them, and the change that makes it so."""
+
+
+@pytest.mark.parametrize(("right", "wrong"), MUTANTS.values(), ids=MUTANTS)
+def test_a_wrong_protocol_is_seen(right: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warps, "PATIENCE", 0.5)
+    text, shape = TEXTS["window"], (1, 4, 2, 400, 400)
+    module, source = patternc.loads(text).module(1), text_of(text)
+    assert right in source
+    truth = exact(module, shape)
+    try:
+        found = run(source.replace(right, wrong), module, shape, 64, 1)
+    except (StuckError, AssertionError, IndexError):
+        return
+    assert any((a.double() - b).nan_to_num(nan=1.0).abs().max() > 1e-3 for a, b in zip(found, truth, strict=True))
