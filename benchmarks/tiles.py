@@ -84,7 +84,7 @@ def candidates(module: ModuleType, part: Any, kernel: str, shape: bench.Shape, d
     """The tile sizes to try for a kernel of a part, and which the emitted file chooses."""
     rows = -(-shape.n // min(part.periods))
     chip, dtype = ahead.chip_of(module, target), DTYPES[shape.dtype]
-    chosen = module.tiling(kernel, shape.head_dim, dtype, descriptors, rows, chip, part.guarded)
+    chosen = module.tiling(kernel, shape.head_dim, dtype, descriptors, rows, chip, module._heavy(part, descriptors))
     return chosen, list(dict.fromkeys([chosen, *(module.Tiling(*sizes) for sizes in sizes_for(module, kernel, rows))]))
 
 

@@ -113,7 +113,9 @@ def compile_ahead(module: ModuleType, target: str, head_dim: int, dtype: torch.d
             use = Use(head_dim, dtype, descriptors)
             if descriptors and (target not in DESCRIPTORS or not describable(part, use)):
                 continue
-            tile = module.tiling(kind, head_dim, dtype, descriptors, chip=chip_of(module, target), guarded=part.guarded)
+            tile = module.tiling(
+                kind, head_dim, dtype, descriptors, chip=chip_of(module, target), heavy=module._heavy(part, descriptors)
+            )
             yield compile_kernel(f"{name}_tma" if descriptors else name, kind, function, tile, use, target)
     served = target == "sm_90" and dtype != torch.float32 and head_dim == HEAD_DIM
     for part in module.PARTS:

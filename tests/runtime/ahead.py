@@ -113,7 +113,8 @@ def compiled(config: Config) -> Found:
     if config.kind == "backward" or config.classes > 1:
         tile = module.packing(config.kind, config.head_dim, dtype, chip, 2 if config.extras else 1)
     else:
-        tile = module.tiling(config.kind, config.head_dim, dtype, config.descriptors, config.rows, chip, part.guarded)
+        heavy = module._heavy(part, config.descriptors)
+        tile = module.tiling(config.kind, config.head_dim, dtype, config.descriptors, config.rows, chip, heavy)
     use = ahead.Use(
         config.head_dim, dtype, config.descriptors, group=2 if config.extras else 1, lengths=config.extras,
         accumulate=config.extras, lse_gradient=config.extras, classes=config.classes,

@@ -19,11 +19,12 @@ TIGHTEST = [
     Config("band", 0, "forward", "sm_89"),
     Config("band", 0, "forward", "gfx942"),
     Config("blocks", 0, "forward", "sm_90"),
+    Config("heads", 1, "backward_kv", "sm_90", extras=True),
     Config("blocks", 0, "backward_q", "sm_90", 64, extras=True),
 ]
 """Each of them did not fit, or spilled, with the tile sizes of its neighbours."""
-FEW = 24
-"""Bytes that a thread may put away: a sink beside a window, in the kernel of dK and dV, does."""
+FEW = 32
+"""Bytes that a thread may put away: in the kernel of dK and dV a sink beside a window does, or a gate."""
 DRAWN = 4
 """Others that the ordinary run compiles, 2 to 5 seconds each."""
 
@@ -32,7 +33,7 @@ def may_spill(config: Config, result: Found) -> bool:
     """A few registers, which the assembler puts away even where there is room, so that more programs find some; and
     what `tiling` says of itself: operands that alone are more than the registers that there are.
     """
-    return result.spilled <= FEW or (result.guarded and config.dtype == "float32" and config.head_dim > 64)
+    return result.spilled <= FEW or (config.dtype == "float32" and config.head_dim > (64 if result.guarded else 128))
 
 
 def bad(config: Config, result: Found) -> list[str]:
@@ -76,7 +77,7 @@ def test_a_spill_and_an_excess_are_seen() -> None:
     config = TIGHTEST[0]
     assert bad(config, Found(100, 200, 300, 255, 0, False)) == []
     assert bad(config, Found(100, 200, 300, 128, 16, False)) == []
-    assert "spills 28 bytes" in bad(config, Found(100, 200, 300, 255, 28, False))[0]
+    assert "spills 36 bytes" in bad(config, Found(100, 200, 300, 255, 36, False))[0]
     assert "where the bound says 200" in bad(config, Found(201, 200, 300, 255, 0, False))[0]
     assert "of 150" in bad(config, Found(160, 200, 150, 255, 0, False))[0]
 
