@@ -23,7 +23,7 @@ def counting(module: ModuleType) -> Iterator[Counter[tuple[str, bool]]]:
     """Counts the score tiles of the forward kernels: by part, and whether a pair of the tile is live."""
     found: Counter[tuple[str, bool]] = Counter()
     running: list[str] = []
-    step, parts = module.softmax_step, module.PARTS
+    step, parts, usual = module.softmax_step, module.PARTS, module.USUAL_PARTS
 
     def counted_step(s: Any, *rest: Any) -> Any:
         found[running[-1], bool(np.isfinite(s.handle.data).any())] += 1
@@ -42,10 +42,11 @@ def counting(module: ModuleType) -> Iterator[Counter[tuple[str, bool]]]:
 
     module.softmax_step = counted_step
     module.PARTS = tuple(p._replace(forward=Launch(p)) for p in parts)
+    module.USUAL_PARTS = tuple(p for p in module.PARTS if not p.below_zero)
     try:
         yield found
     finally:
-        module.softmax_step, module.PARTS = step, parts
+        module.softmax_step, module.PARTS, module.USUAL_PARTS = step, parts, usual
 
 
 def forward_tiles(pattern: patternc.Pattern, heads: int, sample: Sample, block: int) -> Counter[tuple[str, bool]]:
