@@ -24,7 +24,7 @@ def ensure(condition, message):
 
 class Poly(dict):  # A polynomial: sorted tuples of names, each with its whole coefficient.
     def __init__(self, terms: dict | int = 0):
-        super().__init__(sorted(terms.items()) if isinstance(terms, dict) else {(): terms} if terms else {})
+        super().__init__(sorted(terms.items()) if isinstance(terms, dict) else {(): int(terms)} if terms != 0 else {})
         self.number = self.get((), 0) if len(self) == (() in self) else float("nan")  # No comparison is true of that.
 
     def __add__(self, other, factor=1):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from patternc import driver
-from patternc.analysis import checker
+from patternc.analysis import checker, proof_search
 from patternc.analysis.certificate import certified, for_concrete
 from patternc.analysis.proof_search import UnprovedError, proof_of
 from patternc.analysis.rules import decide
@@ -114,6 +114,38 @@ def test_a_hole_must_be_one_for_every_block() -> None:
         claim = ["<=", ["prefix", "L"], "L"]
         statement = {"pattern": "x", "layers": layers, "given": [], "values": None, "claim": claim, "proof": proof}
         assert not accepted(statement)
+
+
+class Forger(proof_search._Search):
+    """Looks for the goals of a proof whose evidence is given."""
+
+    def __init__(self, statement: dict[str, Any], evidence: list[Any]):
+        self.leaf: dict[str, Any] = {"goals": [], "evidence": evidence}
+        self.given = evidence
+        super().__init__(statement, self.leaf, ())
+
+    def prefix(self, count: checker.Poly, cap: checker.Poly | None = None) -> checker.Poly:
+        self.evidence = iter(self.given)
+        return checker.Case.prefix(self, count, cap)
+
+
+def test_hops_without_end_are_not_taken_for_none() -> None:
+    """Where nothing bounds them, what is seen without them is not all that is seen."""
+    layers: list[Any] = [[[0, "k", 1, 0], [0, 0, "p", "oo"]]]
+    claim = ["==", ["prefix", "L"], ["*", "k", "L"]]
+    evidence: list[Any] = [{"value": ["*", "k", "L"], "runs": [[0, 0, 0]], "last": 0, "most": 0}]
+    statement: dict[str, Any] = {
+        "pattern": "x",
+        "layers": layers,
+        "given": [[">=", "k", 1], [">", "p", "k"]],
+        "values": None,
+        "claim": claim,
+    }
+    with pytest.raises((UnprovedError, ValueError, TypeError)):
+        checker.check(statement, Forger(statement, evidence).leaf)
+    for wrong in (None, "oo"):
+        with pytest.raises((TypeError, ValueError)):
+            _ = checker.Poly() * wrong  # type: ignore[operator]
 
 
 def test_a_range_is_gone_through() -> None:
