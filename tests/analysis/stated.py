@@ -74,8 +74,20 @@ prove one: coverage(L) >= prefix(L) + 1
 prove many: coverage(L) >= k*L + 1
 prove many: coverage(L) <= L*p*hops + 1
 prove one: coverage(3) == 9
+prove one if p > k: coverage(L) == p*L + 1 - FIRST*(p - 1) + k*(FIRST*(FIRST + 1) // 2)
+prove one if p > k: coverage(L) == p*L + 1 - FIRST*(p - 1) + k*FIRST*(FIRST + 1) // 2
+prove one if L >= 2, p >= 2*k + 2: coverage(L) > prefix(L) + 1
+prove many: 2*coverage(L) == 2*(p*hops*L + 1 - (hops - 1)*(p - 1) - max(0, p - 1 - k*L))
+    - 2*hops*LAST*(p - 1) + k*hops*LAST*(LAST + 1)
+prove many: coverage(L) > reach(L) // p
+prove wide if p <= k, k < hops*p: coverage(L) == L*hops*p + 1 - (hops*p - k - hops + k // p)
+prove near if w*L < p - 1: coverage(L) == (hops*L + 1)*(w*L + 1)
+prove near if w*L >= p - 1: coverage(L) == reach(L) + 1
+prove one if p > k + 1: coverage(L) == reach(L) + 1
 prove wide if k >= p, p >= 2, hops*p > k: prefix(L) >= (L - 1)*hops*p + k
 """
+SOURCE = SOURCE.replace("FIRST", "min(L, (p + k - 2) // k - 1)").replace("LAST", "min(L - 1, (p + k - 2) // k - 1)")
+"""With how many skips at most a hole is left, and of several skips to one layer less."""
 
 
 @cache
