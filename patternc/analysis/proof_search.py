@@ -210,22 +210,28 @@ class _Search(checker.Case):
         if self._known(k - p * hops - a):
             # Skips add nothing: block m with j skips ends at m p + k (L - j) + a j <= k L.
             return [_run(0, k * count)]
-        if a != checker.Poly():
-            raise UnprovedError("runs of skips that are narrower than the window")
-        if self._known(k - p):
+        plain = a == checker.Poly()
+        if self._known(k - p) and (plain or not self._known(p - k)):
+            if not plain:
+                raise UnprovedError("runs of skips beside a window of more than a period")
             return self._wide(op, k, p, hops, count)
-        c = self._quotient(p + k - 2, k)
-        if c - count in self.hyps and count - c in self.hyps:
-            c = count
-        if self._known(c - count - 1):
+        # With so many skips windows still fill a period.
+        if plain:
+            c = self._quotient(p + k - 2, k)
+            filled = checker.Poly() if c - count in self.hyps and count - c in self.hyps else count - c
+        else:
+            filled = self._quotient(k * count - p + 1, k - a)
+            if self._known(filled - count):
+                return [_run(count, p - 1, size=hops * count), _run(count, a * count)]
+        if self._known(checker.Poly(-1) - filled):
             used, first = checker.Poly(1), _run(0, k * count)
         else:
-            used, first = count - c + 1, _run(count - c, p - 1, size=hops * (count - c) + 1)
+            used, first = filled + 1, _run(filled, p - 1, size=hops * filled + 1)
         return [
             first,
-            _run(used, k * (count - used), most=used, groups=count - used, size=hops, slope=a - k),
-            _run(count, 0, most=count, size=hops - 1),
-            _run(count, 0, most=count),
+            _run(used, k * count - (k - a) * used, most=used, groups=count - used, size=hops, slope=a - k),
+            _run(count, a * count, most=count, size=hops - 1),
+            _run(count, a * count, most=count),
         ]
 
     def _wide(self, op: str, k: Any, p: Any, hops: Any, count: checker.Poly) -> list[_Run]:
