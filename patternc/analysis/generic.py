@@ -1,0 +1,250 @@
+"""Sums of large numbers that have few relations: how many there are, and which is the first that is missing.
+
+Let a layer hold short lags, 0 among them, and blocks ``n g + r + [0, w]`` of large numbers g.  Two sums of so many
+layers touch only where the difference of their large parts is small; what combinations of the numbers are small tells
+`lattice`.  Modulo these each large part has a class, and sums of unlike classes never touch.  So
+
+- a number that takes part in no small combination only says how many layers its hops take from the others, and
+- the others may be replaced by smaller numbers of the same relations: as many sums are different then.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from math import prod
+
+from patternc.analysis import bits
+from patternc.analysis.filling import Step, Sum
+from patternc.analysis.intset import IntSet, TooLarge
+from patternc.analysis.lagset import Term, union_of
+from patternc.analysis.lattice import lattice
+from patternc.analysis.nearby import Members
+
+MAX_NUMBERS = 12
+MAX_SPAN = 1 << 27
+"""Sums within this span are computed as bit sets."""
+MAX_MOVED = 1 << 36
+MAX_SUMS = 1 << 12
+
+
+@dataclass(frozen=True)
+class Group:
+    """Short lags, 0 among them, and long terms, each with an end, of so many layers."""
+
+    short: IntSet
+    long: Sequence[Term]
+    count: int
+
+    @property
+    def least(self) -> int:
+        """Of one layer."""
+        return min([int(self.short.least), *(int(t.least) for t in self.long)])
+
+    @property
+    def greatest(self) -> int:
+        """Of one layer."""
+        return max([int(self.short.greatest), *(int(t.greatest) for t in self.long)])
+
+
+@dataclass(frozen=True)
+class _Block:
+    """``n number + other + rest + [0, width]``, ``first <= n <= last``; ``other`` is a large number or 0."""
+
+    number: int
+    first: int
+    last: int
+    other: int
+    rest: int
+    width: int
+
+    @property
+    def ends(self) -> Iterator[tuple[int, int, int]]:
+        """The numbers, and how often they are taken at least and at most."""
+        yield self.number, min(self.first, 0), max(self.last, 0)
+        if self.other:
+            yield abs(self.other), min(self.other // abs(self.other), 0), max(self.other // abs(self.other), 0)
+
+    def term(self, smaller: dict[int, int]) -> Term:
+        """The block with other numbers."""
+        number, other = smaller[self.number], 0
+        if self.other:
+            other = smaller[abs(self.other)] * (1 if self.other > 0 else -1)
+        start, hops = self.first * number + other + self.rest, self.last - self.first
+        return Term(start, number, hops, self.width) if number and hops else Term(start, 1, 0, self.width)
+
+
+def members(groups: Sequence[Group], top: int) -> Members:
+    """Of the whole sum, the members from 0 up; ``top`` is the greatest.  Raises `TooLarge`."""
+    groups = [group for group in groups if group.count]
+    blocks = [[_block(term, group.short) for term in group.long] for group in groups]
+    numbers = sorted({number for number, _, _ in _ends(chain(*blocks))})
+    if not 0 < len(numbers) <= MAX_NUMBERS:
+        raise TooLarge("lags of several long periods at once")
+    upwards = all(group.least >= 0 for group in groups)
+    near = 1 + sum(_span(group.short, held) * group.count for group, held in zip(groups, blocks, strict=True))
+    alone: dict[int, int] = {}
+    if upwards or all(_symmetric(group) for group in groups):
+        found = lattice(numbers, [_most(number, groups, blocks) for number in numbers], near)
+        alone = dict(_alone([numbers[i] for i in found.free], groups, blocks))
+    others = [number for number in numbers if number not in alone]
+    smaller = _smaller(others, [_most(number, groups, blocks) for number in others], near, upwards)
+    sets: dict[IntSet, int] = Counter()
+    apart: dict[IntSet, list[list[int]]] = {}
+    for index, (group, held) in enumerate(zip(groups, blocks, strict=True)):
+        lags = group.short | union_of(b.term(smaller) for b in held if b.number not in alone)
+        sets[lags] += group.count
+        own = [number for number, where in alone.items() if where == index]
+        if own:
+            reaches = [_reach([b for b in held if b.number == number]) for number in own]
+            apart.setdefault(lags, []).append(_taken(reaches, group.count))
+    if sum(int(lags.greatest - lags.least) * count for lags, count in sets.items()) > MAX_SPAN:
+        raise TooLarge("large numbers with many relations")
+    whole, least = Sum(limit=MAX_MOVED), 0
+    for lags, count in sets.items():
+        whole.add(Step.of(lags.shifted(-int(lags.least))), count)
+        least += int(lags.least) * count
+    held_bits = whole.members()
+    from_0 = held_bits >> -least
+    gap = bits.first_missing(from_0)
+    if not alone:
+        return Members((held_bits if upwards else from_0).bit_count(), gap if gap <= top else None)
+    ways = {lags: _together(each) for lags, each in apart.items()}
+    fixed = Sum(limit=MAX_MOVED)
+    for lags, count in sets.items():
+        if lags not in ways:
+            fixed.add(Step.of(lags.shifted(-int(lags.least))), count)
+    if prod(len(taken) for taken in ways.values()) > MAX_SUMS:
+        raise TooLarge("lags of several long periods at once")
+    total = _counted(fixed, [(lags, sets[lags], taken) for lags, taken in ways.items()])
+    return Members(total if upwards else (total + 1) // 2, gap if gap <= top else None)
+
+
+def _block(term: Term, short: IntSet) -> _Block:
+    term = term.canonical()
+    if not isinstance(term.hops, int):
+        raise TooLarge("long periods without end")
+    if term.hops == 0:
+        sign = 1 if term.start > 0 else -1
+        return _Block(abs(term.start), sign, sign, 0, 0, term.width)
+    p = term.period
+    first = (2 * term.start + p) // (2 * p)
+    rest = term.start - first * p
+    if abs(rest) <= max(int(short.greatest), -int(short.least), 1 << 12):
+        return _Block(p, first, first + term.hops, 0, rest, term.width)
+    return _Block(p, first, first + term.hops, rest, 0, term.width)
+
+
+def _ends(blocks: Iterable[_Block]) -> Iterator[tuple[int, int, int]]:
+    for block in blocks:
+        yield from block.ends
+
+
+def _span(short: IntSet, blocks: Iterable[_Block]) -> int:
+    """How far the lags of one layer lie from its large numbers, from end to end."""
+    low = min([int(short.least), *(b.rest for b in blocks)])
+    return max([int(short.greatest), *(b.rest + b.width for b in blocks)]) - low
+
+
+def _most(number: int, groups: Sequence[Group], blocks: Sequence[Sequence[_Block]]) -> int:
+    """By how many times the number two sums may differ."""
+    total = 0
+    for group, held in zip(groups, blocks, strict=True):
+        ends = [(low, high) for other, low, high in _ends(held) if other == number]
+        total += group.count * (max((h for _, h in ends), default=0) - min((low for low, _ in ends), default=0))
+    return total
+
+
+def _symmetric(group: Group) -> bool:
+    turned = {t.canonical() for t in group.long}
+    back = {Term(-t.start - t.width, -t.period, t.hops, t.width).canonical() for t in turned}
+    return turned == back and group.short.reflected().equals(group.short)
+
+
+def _alone(
+    free: Sequence[int], groups: Sequence[Group], blocks: Sequence[Sequence[_Block]]
+) -> Iterator[tuple[int, int]]:
+    """The free numbers of one group each, of which any number of hops up to an end is one block, and their groups.
+
+    What a block adds besides must be a short lag: then fewer layers with blocks leave no less.
+    """
+    for number in free:
+        where = [i for i, held in enumerate(blocks) if any(number == other for other, _, _ in _ends(held))]
+        own = [b for b in blocks[where[0]] if any(number == other for other, _, _ in b.ends)]
+        plain = all(b.number == number and not b.other and not b.width for b in own)
+        short = groups[where[0]].short
+        if len(where) == 1 and plain and all(short.contains(b.rest) for b in own) and _reach(own):
+            yield number, where[0]
+
+
+def _reach(blocks: Sequence[_Block]) -> int:
+    """How many hops other than none a layer takes, where these are all between two ends; else 0."""
+    low = high = 0
+    for block in sorted(blocks, key=lambda b: b.first):
+        if block.first >= 0 and block.first <= high + 1:
+            high = max(high, block.last)
+    for block in sorted(blocks, key=lambda b: -b.last):
+        if block.last <= 0 and block.last >= low - 1:
+            low = min(low, block.first)
+    held = all(low <= block.first and block.last <= high for block in blocks)
+    return high - low if held else 0
+
+
+def _smaller(numbers: Sequence[int], most: Sequence[int], near: int, upwards: bool) -> dict[int, int]:
+    """Numbers with the same small combinations, whose other combinations are larger than ``near``.
+
+    Where there is one step only, combinations have their signs, too.
+    """
+    if not numbers:
+        return {}
+    found = lattice(numbers, most, near)
+    room = near + 1 + sum(m * abs(x) for m, x in zip(most, found.near, strict=True))
+    if len(found.steps) > 1 and not upwards:
+        raise TooLarge("several long periods in both directions")
+    result, step = list(found.near), room
+    for k, old in enumerate(found.steps):
+        if abs(old) < room and not upwards:
+            raise TooLarge("large numbers with many relations")
+        sign = 1 if old > 0 else -1
+        result = [x + sign * c[k] * step for x, c in zip(result, found.classes, strict=True)]
+        step += step * sum(m * abs(c[k]) for m, c in zip(most, found.classes, strict=True))
+    return dict(zip(numbers, result, strict=True))
+
+
+def _taken(reaches: Sequence[int], count: int) -> list[int]:
+    """In how many ways hops of numbers that stand alone take c of so many layers, c = 0, 1, ..."""
+    total = [1]
+    for reach in reaches:
+        total = _convolved(total, [1, *[reach] * count])[: count + 1]
+    return total
+
+
+def _together(each: Sequence[Sequence[int]]) -> list[int]:
+    total = [1]
+    for taken in each:
+        total = _convolved(total, taken)
+    return total
+
+
+def _convolved(a: Sequence[int], b: Sequence[int]) -> list[int]:
+    result = [0] * (len(a) + len(b) - 1)
+    for i, x in enumerate(a):
+        for j, y in enumerate(b):
+            result[i + j] += x * y
+    return result
+
+
+def _counted(total: Sum, parts: Sequence[tuple[IntSet, int, Sequence[int]]]) -> int:
+    """How many members there are with all that take layers from the parts."""
+    if not parts:
+        return total.members().bit_count()
+    (lags, count, taken), *others = parts
+    step, found, total = Step.of(lags.shifted(-int(lags.least))), 0, replace(total)
+    for left in range(count + 1):
+        if left:
+            total.add(step, 1)
+        if count - left < len(taken):
+            found += taken[count - left] * _counted(total, others)
+    return found
