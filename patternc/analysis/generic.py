@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from math import prod
 
-from patternc.analysis import bits
+from patternc.analysis import bits, neighbours
 from patternc.analysis.filling import Step, Sum
 from patternc.analysis.intset import IntSet, TooLarge
 from patternc.analysis.lagset import Term, union_of
-from patternc.analysis.lattice import lattice
+from patternc.analysis.lattice import Lattice, lattice
 from patternc.analysis.nearby import Members
 
 MAX_NUMBERS = 12
@@ -88,7 +88,10 @@ def members(groups: Sequence[Group], top: int) -> Members:
     alone: dict[int, int] = {}
     if upwards or all(_symmetric(group) for group in groups):
         found = lattice(numbers, [_most(number, groups, blocks) for number in numbers], near)
-        alone = dict(_alone([numbers[i] for i in found.free], groups, blocks))
+        try:
+            return _by_neighbours(numbers, found, groups, blocks, upwards, top)
+        except TooLarge:
+            alone = {numbers[i]: p.group for i in found.free if (p := _plain(numbers[i], groups, blocks)) is not None}
     others = [number for number in numbers if number not in alone]
     smaller = _smaller(others, [_most(number, groups, blocks) for number in others], near, upwards)
     sets: dict[IntSet, int] = Counter()
@@ -98,8 +101,8 @@ def members(groups: Sequence[Group], top: int) -> Members:
         sets[lags] += group.count
         own = [number for number, where in alone.items() if where == index]
         if own:
-            reaches = [_reach([b for b in held if b.number == number]) for number in own]
-            apart.setdefault(lags, []).append(_taken(reaches, group.count))
+            taken = [p.high - p.low for number in own if (p := _plain(number, groups, blocks)) is not None]
+            apart.setdefault(lags, []).append(_taken(taken, group.count))
     if sum(int(lags.greatest - lags.least) * count for lags, count in sets.items()) > MAX_SPAN:
         raise TooLarge("large numbers with many relations")
     whole, least = Sum(limit=MAX_MOVED), 0
@@ -163,33 +166,60 @@ def _symmetric(group: Group) -> bool:
     return turned == back and group.short.reflected().equals(group.short)
 
 
-def _alone(
-    free: Sequence[int], groups: Sequence[Group], blocks: Sequence[Sequence[_Block]]
-) -> Iterator[tuple[int, int]]:
-    """The free numbers of one group each, of which any number of hops up to an end is one block, and their groups.
+@dataclass(frozen=True)
+class _Plain:
+    """A number of which the layers of one group take between ``low <= 0`` and ``high >= 0``, and ``rests`` besides."""
+
+    group: int
+    low: int
+    high: int
+    rests: frozenset[int]
+
+
+def _plain(number: int, groups: Sequence[Group], blocks: Sequence[Sequence[_Block]]) -> _Plain | None:
+    """How a number is taken, where it is so plainly.
 
     What a block adds besides must be a short lag: then fewer layers with blocks leave no less.
     """
-    for number in free:
-        where = [i for i, held in enumerate(blocks) if any(number == other for other, _, _ in _ends(held))]
-        own = [b for b in blocks[where[0]] if any(number == other for other, _, _ in b.ends)]
-        plain = all(b.number == number and not b.other and not b.width for b in own)
-        short = groups[where[0]].short
-        if len(where) == 1 and plain and all(short.contains(b.rest) for b in own) and _reach(own):
-            yield number, where[0]
-
-
-def _reach(blocks: Sequence[_Block]) -> int:
-    """How many hops other than none a layer takes, where these are all between two ends; else 0."""
+    where = [i for i, held in enumerate(blocks) if any(number == other for other, _, _ in _ends(held))]
+    own = [b for b in blocks[where[0]] if any(number == other for other, _, _ in b.ends)]
+    if len(where) > 1 or any(b.number != number or b.other or b.width for b in own):
+        return None
     low = high = 0
-    for block in sorted(blocks, key=lambda b: b.first):
-        if block.first >= 0 and block.first <= high + 1:
+    for block in sorted(own, key=lambda b: b.first):
+        if 0 <= block.first <= high + 1:
             high = max(high, block.last)
-    for block in sorted(blocks, key=lambda b: -b.last):
-        if block.last <= 0 and block.last >= low - 1:
+    for block in sorted(own, key=lambda b: -b.last):
+        if low - 1 <= block.last <= 0:
             low = min(low, block.first)
-    held = all(low <= block.first and block.last <= high for block in blocks)
-    return high - low if held else 0
+    rests = frozenset(b.rest for b in own)
+    held = all(low <= b.first and b.last <= high for b in own)
+    return _Plain(where[0], low, high, rests) if held and all(map(groups[where[0]].short.contains, rests)) else None
+
+
+def _by_neighbours(
+    numbers: Sequence[int],
+    found: Lattice,
+    groups: Sequence[Group],
+    blocks: Sequence[Sequence[_Block]],
+    upwards: bool,
+    top: int,
+) -> Members:
+    """Where all numbers are taken plainly, and few combinations are small."""
+    small = found.small
+    if small is None or len(small) > neighbours.MAX_NEIGHBOURS:
+        raise TooLarge("large numbers with many relations")
+    entries: list[list[neighbours.Entry]] = [[] for _ in groups]
+    for i, number in enumerate(numbers):
+        plain = _plain(number, groups, blocks)
+        if plain is None or (i not in found.free and any(plain.rests)):
+            raise TooLarge("large numbers with many relations")
+        entries[plain.group].append(neighbours.Entry(plain.low, plain.high, tuple(n[i] for n in small)))
+    layers = [neighbours.Layers(g.short, own, g.count) for g, own in zip(groups, entries, strict=True)]
+    values = [sum(n * g for n, g in zip(vector, numbers, strict=True)) for vector in small]
+    total = neighbours.count(layers, values)
+    gap = bits.first_missing(neighbours.cluster(layers, values))
+    return Members(total if upwards else (total + 1) // 2, gap if gap <= top else None)
 
 
 def _smaller(numbers: Sequence[int], most: Sequence[int], near: int, upwards: bool) -> dict[int, int]:

@@ -48,6 +48,15 @@ stack five_strides {
     layers 12: one(p = 1411923677, hops = 1)
     layers 12: one(p = 701934619, hops = 1)
 }
+pattern four_strides {
+    attend stride(1190494759, 4) | stride(1003412217, 5) | stride(811923677, 3) | stride(701934619, 2) | window(2)
+}
+stack related_strides {
+    layers 15: one(p = 1234567891, hops = 3)
+    layers 15: one(p = 987654321, hops = 2)
+    layers 15: one(p = 765432187, hops = 4)
+    layers 15: one(p = 543210987, hops = 1)
+}
 pattern unequal {
     attend where(d % 1073741824 != 536870912 and d % 1073741823 != 77 and d % 1073741827 != 5)
 }
@@ -122,6 +131,9 @@ MISSING = least_of_all([(7, 1 << 30), (1, (1 << 30) - 1), (2, (1 << 30) + 3)])
         "half_back: coverage(64) > 2 * 10 ** 13",
         f"five_strides: coverage(60) == {FIVE}",
         "five_strides: prefix(60) == 120",
+        "four_strides: coverage(64) > 10 ** 9",
+        "four_strides: prefix(64) == 128",
+        "related_strides: coverage(60) > 10 ** 7",
         "unequal_causal: prefix(1) == 4",
         "unequal_causal: prefix(2) == oo",
         "unequal_causal: gapfree(64)",
