@@ -27,6 +27,9 @@ MAX_NUMBERS = 12
 MAX_SPAN = 1 << 27
 """Sums within this span are computed as bit sets."""
 MAX_MOVED = 1 << 36
+MORE_BITS = 20
+MAX_REST = 1 << 10
+"""A lag so near a multiple of a number is that and a rest."""
 MAX_SUMS = 1 << 12
 
 
@@ -79,7 +82,7 @@ class _Block:
 def members(groups: Sequence[Group], top: int) -> Members:
     """Of the whole sum, the members from 0 up; ``top`` is the greatest.  Raises `TooLarge`."""
     groups = [group for group in groups if group.count]
-    blocks = [[_block(term, group.short) for term in group.long] for group in groups]
+    blocks = _blocks(groups)
     numbers = sorted({number for number, _, _ in _ends(chain(*blocks))})
     if not 0 < len(numbers) <= MAX_NUMBERS:
         raise TooLarge("lags of several long periods at once")
@@ -125,19 +128,50 @@ def members(groups: Sequence[Group], top: int) -> Members:
     return Members(total if upwards else (total + 1) // 2, gap if gap <= top else None)
 
 
-def _block(term: Term, short: IntSet) -> _Block:
-    term = term.canonical()
-    if not isinstance(term.hops, int):
+def _blocks(groups: Sequence[Group]) -> list[list[_Block]]:
+    """The long terms; single lags near a multiple of a period, or of a shorter lag, as that and a rest."""
+    parts = [[_one_lag(term.canonical()) for term in group.long] for group in groups]
+    terms = list(chain(*parts))
+    if not all(isinstance(term.hops, int) for term in terms):
         raise TooLarge("long periods without end")
+    known = sorted({term.period for term in terms if term.hops})
+    for lag in sorted({abs(term.start) for term in terms if not term.hops}):
+        if _nearest(lag, known) is None:
+            known.append(lag)
+    return [[_block(term, known) for term in held] for held in parts]
+
+
+def _one_lag(term: Term) -> Term:
+    """The term without lag 0, where that leaves one lag; 0 is a short lag anyway."""
+    return Term(term.period) if (term.start, term.hops, term.width) == (0, 1, 0) else term
+
+
+def _nearest(lag: int, known: Sequence[int]) -> tuple[int, int, int] | None:
+    """A known number, how often it is taken, and the rest that leaves of a lag, where that is small."""
+    for number in known:
+        times = (2 * lag + number) // (2 * number)
+        if times and abs(rest := lag - times * number) <= _small(number):
+            return number, times, rest
+    return None
+
+
+def _small(number: int) -> int:
+    return min(MAX_REST, number >> 4)
+
+
+def _block(term: Term, known: Sequence[int]) -> _Block:
     if term.hops == 0:
+        found = _nearest(abs(term.start), known)
+        assert found is not None
+        number, times, rest = found
         sign = 1 if term.start > 0 else -1
-        return _Block(abs(term.start), sign, sign, 0, 0, term.width)
-    p = term.period
+        return _Block(number, sign * times, sign * times, 0, sign * rest, term.width)
+    p, hops = term.period, int(term.hops)
     first = (2 * term.start + p) // (2 * p)
     rest = term.start - first * p
-    if abs(rest) <= max(int(short.greatest), -int(short.least), 1 << 12):
-        return _Block(p, first, first + term.hops, 0, rest, term.width)
-    return _Block(p, first, first + term.hops, rest, 0, term.width)
+    if abs(rest) <= _small(p):
+        return _Block(p, first, first + hops, 0, rest, term.width)
+    return _Block(p, first, first + hops, rest, 0, term.width)
 
 
 def _ends(blocks: Iterable[_Block]) -> Iterator[tuple[int, int, int]]:
@@ -168,12 +202,12 @@ def _symmetric(group: Group) -> bool:
 
 @dataclass(frozen=True)
 class _Plain:
-    """A number of which the layers of one group take between ``low <= 0`` and ``high >= 0``, and ``rests`` besides."""
+    """A number of which the layers of one group take between ``low <= 0`` and ``high >= 0``, and ``rest`` besides."""
 
     group: int
     low: int
     high: int
-    rests: frozenset[int]
+    rest: int
 
 
 def _plain(number: int, groups: Sequence[Group], blocks: Sequence[Sequence[_Block]]) -> _Plain | None:
@@ -192,9 +226,11 @@ def _plain(number: int, groups: Sequence[Group], blocks: Sequence[Sequence[_Bloc
     for block in sorted(own, key=lambda b: -b.last):
         if low - 1 <= block.last <= 0:
             low = min(low, block.first)
-    rests = frozenset(b.rest for b in own)
-    held = all(low <= b.first and b.last <= high for b in own)
-    return _Plain(where[0], low, high, rests) if held and all(map(groups[where[0]].short.contains, rests)) else None
+    rests = {b.rest for b in own}
+    if len(rests) > 1 or not all(low <= b.first and b.last <= high for b in own):
+        return None
+    rest = rests.pop()
+    return _Plain(where[0], low, high, rest) if groups[where[0]].short.contains(rest) else None
 
 
 def _by_neighbours(
@@ -212,7 +248,7 @@ def _by_neighbours(
     entries: list[list[neighbours.Entry]] = [[] for _ in groups]
     for i, number in enumerate(numbers):
         plain = _plain(number, groups, blocks)
-        if plain is None or (i not in found.free and any(plain.rests)):
+        if plain is None or (i not in found.free and plain.rest):
             raise TooLarge("large numbers with many relations")
         entries[plain.group].append(neighbours.Entry(plain.low, plain.high, tuple(n[i] for n in small)))
     layers = [neighbours.Layers(g.short, own, g.count) for g, own in zip(groups, entries, strict=True)]
@@ -225,22 +261,31 @@ def _by_neighbours(
 def _smaller(numbers: Sequence[int], most: Sequence[int], near: int, upwards: bool) -> dict[int, int]:
     """Numbers with the same small combinations, whose other combinations are larger than ``near``.
 
-    Where there is one step only, combinations have their signs, too.
+    What counts as small may be larger: then more is kept as it is, in fewer classes.  Where there is one step only,
+    combinations have their signs, too.
     """
     if not numbers:
         return {}
-    found = lattice(numbers, most, near)
-    room = near + 1 + sum(m * abs(x) for m, x in zip(most, found.near, strict=True))
-    if len(found.steps) > 1 and not upwards:
+    ways: list[list[int]] = []
+    for more in range(0, MORE_BITS + 1, 2):
+        found = lattice(numbers, most, near << more, listed=not more)
+        room = near + 1 + sum(m * abs(x) for m, x in zip(most, found.near, strict=True))
+        if upwards or (len(found.steps) <= 1 and all(abs(old) >= room for old in found.steps)):
+            ways.append(_stepped(found, most, room))
+    if not ways:
         raise TooLarge("several long periods in both directions")
-    result, step = list(found.near), room
+    best = min(ways, key=lambda way: sum(m * abs(x) for m, x in zip(most, way, strict=True)))
+    return dict(zip(numbers, best, strict=True))
+
+
+def _stepped(found: Lattice, most: Sequence[int], step: int) -> list[int]:
+    """The numbers with other steps from class to class: none is within reach of the sums of smaller ones."""
+    result = list(found.near)
     for k, old in enumerate(found.steps):
-        if abs(old) < room and not upwards:
-            raise TooLarge("large numbers with many relations")
         sign = 1 if old > 0 else -1
         result = [x + sign * c[k] * step for x, c in zip(result, found.classes, strict=True)]
         step += step * sum(m * abs(c[k]) for m, c in zip(most, found.classes, strict=True))
-    return dict(zip(numbers, result, strict=True))
+    return result
 
 
 def _taken(reaches: Sequence[int], count: int) -> list[int]:

@@ -33,10 +33,10 @@ class Lattice:
     """The small combinations, one of each and its opposite; None where they are many."""
 
 
-def lattice(numbers: Sequence[int], most: Sequence[int], near: int) -> Lattice:
+def lattice(numbers: Sequence[int], most: Sequence[int], near: int, *, listed: bool = True) -> Lattice:
     """The small combinations of numbers, each taken at most so often, and what they leave of each number.
 
-    ``most`` and ``near`` are at least 1.
+    ``most`` and ``near`` are at least 1.  Combinations that are not listed may be taken for small ones.
     """
     size = len(numbers)
     whole = max(*most, near) << PRECISION
@@ -48,7 +48,7 @@ def lattice(numbers: Sequence[int], most: Sequence[int], near: int) -> Lattice:
     # A short vector has `size + 1` entries of at most `whole` each.
     bound = (size + 1) * whole * whole
     small = next((i + 1 for i in reversed(range(size)) if lengths[i + 1] <= bound * lengths[i]), 0)
-    found = _combinations(basis[:small], lengths, along, bound, (numbers, most, near))
+    found = _combinations(basis[:small], lengths, along, bound, (numbers, most, near)) if listed else None
     if found is not None:
         small = max((i + 1 for chosen, _ in found for i, n in enumerate(chosen) if n), default=0)
     values = [sum(n * g for n, g in zip(vector, numbers, strict=True)) for vector in basis]
@@ -91,7 +91,10 @@ def _combinations(
             continue
         centre = -sum(along[j][i] / lengths[i + 1] * chosen[j] for j in range(i + 1, size))
         reach = (room / squares[i]) ** 0.5
-        for n in range(math.ceil(centre - reach - ROUNDING), math.floor(centre + reach + ROUNDING) + 1):
+        ahead = range(math.ceil(centre - reach - ROUNDING), math.floor(centre + reach + ROUNDING) + 1)
+        if len(ahead) > left:
+            return None
+        for n in ahead:
             rest = room - squares[i] * (n - centre) ** 2
             stack.append((i - 1, [*chosen[:i], n, *chosen[i + 1 :]], max(rest, 0.0)))
     return found

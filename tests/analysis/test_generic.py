@@ -142,6 +142,21 @@ def test_neighbours_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen["too large"] < 10, seen
 
 
+@pytest.mark.parametrize(
+    ("window", "long", "layers"),
+    [
+        # 90 is 89 and a rest, beside 89 without one.
+        (1, [Term(0, 90, 1), Term(0, 89, 2)], 3),
+        (5, [Term(0, 500, 3), Term(5, 500, 2)], 3),
+        (2, [Term(700, 1, 0, 2), Term(0, 690, 1), Term(3, 2000, 2)], 3),
+    ],
+)
+def test_blocks_that_leave_several_rests(window: int, long: list[Term], layers: int) -> None:
+    held = total([([Term(0, 1, 0, window), *long], layers)], 0, 1 << 20)
+    found = members([Group(interval(0, window), long, layers)], max(held))
+    assert (found.count, found.gap) == expected(held, max(held))
+
+
 def bit_by_bit(lags: IntSet, count: int) -> int:
     held, sums = [x for a, b in lags.intervals(0, int(lags.greatest)) for x in range(a, b + 1)], 1
     for _ in range(count):
