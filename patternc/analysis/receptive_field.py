@@ -135,6 +135,8 @@ class Field:
         Of sums at two scales it is known how many they are and which is the first that is missing.
         """
         if any(isinstance(d, Apart) for d, _ in self.groups):
+            if (found := self._by_relations) is not None:
+                return found
             return _first_of(lambda: self._at_scales(int(self.reach)), lambda: whole_sum(self.groups))
         parts = self._clipped(int(self.reach))
         span = sum(int(d.greatest - d.least) * c for d, c in parts)
@@ -148,11 +150,14 @@ class Field:
             budget = VERY_FEW_TERMS
         if (found := self._by_relations) is not None:
             return found
-        return _first_of(
-            lambda: _set_sum(parts, budget),
-            lambda: self._at_scales(int(self.reach)),
-            lambda: _set_sum(parts, MANY_TERMS),
-        )
+        try:
+            return _first_of(
+                lambda: _set_sum(parts, budget),
+                lambda: self._at_scales(int(self.reach)),
+                lambda: _set_sum(parts, MANY_TERMS),
+            )
+        except TooLarge:
+            raise TooLarge("sums of long periods, too many of which lie near one another") from None
 
     @cached_property
     def _by_relations(self) -> Members | None:

@@ -37,9 +37,7 @@ def members(groups: Groups, top: int) -> Members:
     Raises `TooLarge`.
     """
     clipped, whole = _within(groups, top)
-    if not whole:
-        return _members(clipped, top)
-    return _first_of(lambda: _by_relations(clipped, top), lambda: _with_fewer_hops(clipped, top))
+    return _with_fewer_hops(clipped, top) if whole else _members(clipped, top)
 
 
 def by_relations(groups: Groups, top: int) -> Members:
