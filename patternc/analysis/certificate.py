@@ -1,6 +1,6 @@
 """Certificates: evidence for verdicts that anyone can check with `patternc.analysis.checker`, and its format.
 
-A certificate is the JSON object ``{"format": "patternc certificate", "version": 2, "statements": [...]}``.  Every
+A certificate is the JSON object ``{"format": "patternc certificate", "version": 3, "statements": [...]}``.  Every
 statement is checked by itself, and says all that it shows:
 
 ``pattern``
@@ -20,10 +20,16 @@ statement is checked by itself, and says all that it shows:
     For all integers: a tree of cases, ``{"split": e, "yes": ..., "no": ...}`` for ``e >= 0`` or not.  A leaf is
     ``{"goals": [...], "evidence": [...]}``.  A goal ``g >= 0`` is shown from hypotheses ``h >= 0`` by whole numbers
     ``c >= 0`` and products of hypotheses, ``[[c, [i, j, ...]], ...]``, that sum to a number below 0 when ``-g - 1``
-    joins the hypotheses as the last one.  The ``evidence`` says for each prefix ``{"value", "runs", "last", "most"}``:
-    every lag up to ``value`` lies in the ``runs`` ``[j, lo, hi]``, blocks ``lo`` to ``hi`` with j skips; and
-    ``value + 1`` lies in no block: none beyond number ``last``, none with at least ``most`` skips, and none with fewer.
-    For n tokens, hops without end count as n hops: none that is longer stays among them.
+    joins the hypotheses as the last one.
+
+    The ``evidence`` says for each prefix and each coverage what is seen, in runs ``[used, most, groups, size, step,
+    width, slope]`` of cells that follow each other from lag 0 on.  A cell is ``step`` periods long; block number m of
+    the sum, ``m p + [0, k (L - j) + a j]`` with j skips, begins with the cell that begins at m p.  A run has ``groups``
+    of ``size`` cells each.  In group s = 0, 1, ... the block that begins with a cell, and has ``used + s`` skips, holds
+    its first ``width + slope s + 1`` lags; the other lags of the cell lie in no block, neither in one with ``most + s``
+    or more skips nor in one with fewer.  The last run is a single cell.  For a coverage nothing is seen beyond; for a
+    prefix all cells before are seen as a whole, and the next lag is missing.  For n tokens, hops without end count as
+    n hops: none that is longer stays among them.
 
     For given numbers a leaf without goals, whose ``evidence`` says for each term ``{"path", "hole"}``: a path, the hop
     of each layer, first layer first, that crosses the reach, the prefix, or of a coverage the greatest lag; and the
@@ -55,7 +61,7 @@ from patternc.ir.program import Pattern, Program, Prove, Stack
 from patternc.ir.relation import Relation, union
 
 FORMAT = "patternc certificate"
-VERSION = 2
+VERSION = 3
 CONTRARY = {
     "<=": (">",),
     "<": (">=",),

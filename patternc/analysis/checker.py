@@ -1,17 +1,17 @@
 """Checks certificates about receptive fields; `patternc.analysis.certificate` describes their format.
 
-It derives what a statement needs, and accepts a proof only if it shows that; else it raises an exception.  Taken for
-granted: symbols are integers, ``L, n >= 1``; periods are >= 1, other arguments of lags >= 0; a layer's set D is 0 and
-its lags, the last layer goes on; ``L >= 0`` layers cross sums of L lags, for D = [0, k] | ({0, p, ..., M p} + [0, a])
-these are ``m p + [0, k (L - j) + a j]``, ``0 <= m <= j M``, ``0 <= j <= L``; n tokens are covered where lags below n
-are; ``2^t (ceil_log2(e) - t) <= e - 1`` for t >= 0.
+It derives what has to be shown; an exception says that a proof does not show it.  Granted: symbols are integers; L, n,
+periods >= 1, other arguments of lags >= 0; a layer's set D is 0 and its lags, the last layer goes on; L >= 0 layers
+cross sums of L lags, if D = [0, k] | ({0, p, ..., M p} + [0, a]) the blocks ``m p + [0, k (L - j) + a j]`` for
+0 <= m <= j M, 0 <= j <= L; n tokens are covered where lags below n are; ``2^t (ceil_log2(e) - t) <= e - 1``, t >= 0.
 """
 
 # pyright: basic, reportOperatorIssue=false, reportAttributeAccessIssue=false, reportArgumentType=false
-from functools import partial, reduce
+from fractions import Fraction
+from functools import partial, partialmethod, reduce
 from operator import add, mul, sub
 
-MAX_TERMS, MAX_BITS, MAX_WORK, MAX_RANGE = 4000, 1 << 26, 1 << 33, 1 << 10
+MAX_TERMS, MAX_BITS, MAX_WORK, MAX_RANGE, HALF = 4000, 1 << 26, 1 << 33, 1 << 10, Fraction(1, 2)
 PLAIN = {"+": add, "-": sub, "*": mul, "**": lambda a, b: reduce(mul, [a] * range(64).index(b.number), Poly(1))}
 ARITY = {"floor": 2, "max": 2, "ceil_log2": 1, "reach": 1, "prefix": 1, "coverage": 1}  # Terms stand last.
 SIGNS = {"<=": [(1, 0)], "<": [(1, 1)], ">=": [(-1, 0)], ">": [(-1, 1)], "==": [(1, 0), (-1, 0)]}
@@ -24,26 +24,24 @@ def ensure(condition, message):
 
 class Poly(dict):  # A polynomial: sorted tuples of names, each with its whole coefficient.
     def __init__(self, terms: dict | int = 0):
-        super().__init__(sorted(terms.items()) if isinstance(terms, dict) else {(): terms} if terms else {})
+        super().__init__(sorted(terms.items()) if isinstance(terms, dict) else {(): terms + 0} if terms != 0 else {})
         self.number = self.get((), 0) if len(self) == (() in self) else float("nan")  # No comparison is true of that.
 
     def __add__(self, other, factor=1):
-        other = other if isinstance(other, Poly) else Poly(other)
-        return Poly({key: c for key in {**self, **other} if (c := self.get(key, 0) + factor * other.get(key, 0))})
+        keys = {**self, **(other := other if isinstance(other, Poly) else Poly(other))}
+        return Poly({key: c for key in keys if (c := self.get(key, 0) + factor * other.get(key, 0))})
 
-    def __sub__(self, other):
-        return self.__add__(other, -1)
+    __sub__ = partialmethod(__add__, factor=-1)
 
     def __mul__(self, other):
         ensure(len(self) * len(other := Poly(other)) <= MAX_TERMS, "too large a product")
-        rows = ({tuple(sorted(x + y)): c * d for y, d in other.items()} for x, c in self.items())
-        return reduce(add, rows, Poly())
+        return reduce(add, ({tuple(sorted(x + y)): c * d for y, d in other.items()} for x, c in self.items()), Poly())
 
 
 class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows goals in the order they arise.
     def __init__(self, data, proof, splits):
         self.values, self.goals, self.evidence = data["values"], [*proof["goals"]], iter(proof["evidence"])
-        vars(self).update({op: partial(self.counted, op) for op in [*ARITY][3:] if self.values is not None})
+        vars(self).update({op: partial(self.seen if self.values is None else self.counted, op) for op in [*ARITY][3:]})
         self.hyps = [self.value(e) - 1 for e in ("L", "n") if self.values is None or e in {**self.values}]
         read = {str(lag): lag for lags in data["layers"] for lag in lags}
         read = {text: [e if e == "oo" else self.value(e) for e in lag] for text, lag in read.items()}
@@ -79,44 +77,46 @@ class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows
         ensure(len(args) == (2 if op in PLAIN else ARITY[op]), "an expression of no known kind")
         return (PLAIN[op] if op in PLAIN else getattr(self, op))(*[self.value(e) for e in args])
 
-    def floor(self, a, b):
-        self.show(b - 1)
-        quotient = Poly({(f"{a} // {b}",): 1} if self.values is None else a.number // b.number)
-        self.hyps += [a - b * quotient, b * quotient + b - a - 1]
+    def floor(self, a, b):  # Modulo 2 a power is its base, which shows of some sums that they are even.
+        quotient, _ = Poly({(f"{a} // {b}",): 1} if self.values is None else a.number // b.number), self.show(b - 1)
+        even = b == Poly(2) and not any(sum(c for x, c in a.items() if {*x} == y) % 2 for y in map(set, a))
+        self.hyps += [a - b * quotient, b * quotient - a + (0 if even else b - 1)]
         return quotient
 
     def max(self, a, b):
         return next(v for gap, v in ((a - b, a), (b - a, b), (b - a - 1, b)) if gap.number >= 0 or gap in self.hyps)
 
     def ceil_log2(self, e):
-        self.show(e - 1)
-        log = Poly({(f"ceil_log2 {e}",): 1} if self.values is None else (e.number - 1).bit_length())
+        log, _ = (
+            Poly({(f"ceil_log2 {e}",): 1} if self.values is None else (e.number - 1).bit_length()),
+            self.show(e - 1),
+        )
         self.hyps += [log, *(e - 1 - (log - t) * 2**t for t in range(4))]
         return log
 
-    def reach(self, count):
-        (lags,), _ = self.layers, self.show(count)
-        return count * reduce(self.max, (start + width + period * hops for start, width, period, hops in lags), Poly())
-
-    def coverage(self, count):  # At least what is seen without a hole, at most what is in reach.
-        low, high, found = self.prefix(count), self.reach(count), Poly({(f"coverage {count}",): 1})
-        self.hyps += [found - low - 1, high + 1 - found]
-        return found
-
-    def prefix(self, count, cap=None):  # Below a cap only: hops without end go beyond it.
-        (((start, k, _, none), (other, a, p, hops)),), end = self.layers, Poly(-1)
-        ensure(start == none == other == Poly(), "neither a window nor skips")
-        proof, m, j, hops = next(self.evidence), Poly({("m'",): 1}), Poly({("j'",): 1}), cap if hops == "oo" else hops
-        value, last, most = (self.value(proof[key]) for key in ("value", "last", "most"))
-        for used, lo, hi in ([self.value(e) for e in run] for run in proof["runs"]):
-            wide = k * (count - used) + a * used
-            self.show(used, count - used, lo, hi - lo, used * hops - hi, (hi - lo) * (wide - p + 1), end - lo * p + 1)
-            end = hi * p + wide
-        self.show(count, value, end - value)
-        held = [m, j, count - j, j * hops - m, value + 1 - m * p, m * p + k * (count - j) + a * j - value - 1]
-        for case in ([m - last - 1], [last - m, j - most], [last - m, most - 1 - j]):
-            self.show(Poly(-1), given=[*held, *case])
-        return value
+    def seen(self, op, count, cap=None):  # Cells of some periods in turn: what is seen of each, to a gap or of all.
+        (lags,), low, total, _ = self.layers, Poly(), Poly(), self.show(count)
+        if op == "reach":
+            return count * reduce(self.max, (start + w + p * hops for start, w, p, hops in lags), Poly())
+        (start, k, _, none), (other, a, p, hops) = lags
+        hops, wide, gain, whole = cap if hops == "oo" else hops, k * count, a - k, op == "coverage"
+        runs = [[*map(self.value, run)] for run in next(self.evidence)]
+        ensure(runs and start == none == other == Poly(), "no cell, or neither a window nor skips")
+        s, i, m, j, far, held = (Poly({(name,): 1}) for name in ("s'", "i'", "m'", "j'", "far'", f"coverage {count}"))
+        self.show(*(e for run in runs for e in run[2:5]))
+        for left, (used, most, groups, size, step, width, slope) in reversed([*enumerate(reversed(runs))]):
+            ensure(left or (groups == size == Poly(1) and (whole or total == low * p)), "no last cell")
+            s, i = (s, i) if left else (Poly(), Poly())
+            within, first = [s, groups - 1 - s, i - s * size, s * size + size - 1 - i, far], low + i * step
+            used, after, end = used + s, first + step, first * p + (own := width + slope * s)
+            edge = after * p - 1 if left else end + 1 + far * whole
+            self.show(own, edge - end, used, count - used, used * hops - first, wide + gain * used - own, given=within)
+            hole = [*within, m, j, count - j, j * hops - m, edge - m * p, m * p + wide + gain * j - end - 1]
+            for case in ([m - after], [after - 1 - m, j - most - s], [after - 1 - m, most + s - 1 - j]):
+                self.show(Poly(-1), given=[*hole, edge - end - 1, *case])
+            low, total = low + groups * size * step, total + groups * size * (width + slope * (groups - 1) * HALF + 1)
+        self.hyps += [held - total, held - wide - 1, held - count * hops - 1, *[total - held, end + 1 - held] * whole]
+        return held if whole else end
 
     def counted(self, op, count, cap=None):  # The lags (those below a cap) that so many layers cross, as bits.
         (path, gap), _ = map(next(self.evidence).get, ("path", "hole")), self.show(count)

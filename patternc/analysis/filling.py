@@ -8,7 +8,7 @@ Sums of many layers are full in the middle, so that their ends are short beside 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from patternc.analysis import bits
@@ -54,6 +54,8 @@ class Sum:
     rest: int = 0
     top: int = 0
     moved: int = 0
+    limit: int = field(default_factory=lambda: MAX_MOVED)
+    """So many bits are moved at most."""
 
     def add(self, step: Step, count: int) -> None:
         """Adds the step so many times.  Raises `TooLarge`."""
@@ -79,7 +81,7 @@ class Sum:
                     self.top += step.top * (count - done)
                     return
             self.top += step.top
-            if self.moved > MAX_MOVED:
+            if self.moved > self.limit:
                 raise TooLarge("a sum of too many layers")
 
     def members(self) -> int:

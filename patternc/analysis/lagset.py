@@ -20,6 +20,8 @@ FEW_RUNS = 8
 MAX_PERIOD = 1 << 21
 """Periods up to this are searched for shorter ones that some runs have."""
 MAX_COMPARED = 256
+MAX_STRETCH = 1 << 12
+"""So many hops the terms of one piece are made longer; of more pieces fewer, since each looks at all."""
 MAX_INTERVALS = 1 << 19
 """So many pairs of intervals are added one by one."""
 
@@ -151,9 +153,10 @@ def terms_of(lags: IntSet) -> list[Term]:
     So the multiples of p within ``window(k) | stride(p)`` start at 0, though the window holds the first ones.
     """
     found: dict[Term, None] = {}
+    further = max(MAX_STRETCH // len(lags.pieces), 1) if lags.pieces else 0
     for piece in lags.pieces:
         for term in _piece_terms(piece):
-            found[_stretched(term.canonical(), lags)] = None
+            found[_stretched(term.canonical(), lags, further)] = None
             if len(found) > MAX_TERMS:
                 raise TooLarge(f"a set of more than {MAX_TERMS} terms")
     if len(found) > MAX_COMPARED:
@@ -247,7 +250,7 @@ def _clipped(lo: int, hi: int, p: int, a: int, b: int) -> Iterator[Term]:
             yield Term(start, 1, 0, end - start)
 
 
-def _stretched(term: Term, lags: IntSet, limit: int = 4096) -> Term:
+def _stretched(term: Term, lags: IntSet, limit: int) -> Term:
     """``term`` with more hops at its ends, as far as they stay within ``lags`` (at most ``limit`` each way)."""
     if term.hops == 0 or abs(term.period) == 1:
         return term

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property, lru_cache
+from itertools import takewhile
 from math import lcm
-from typing import Any
+from typing import Any, NamedTuple
 
 from patternc.analysis import checker
 from patternc.analysis.evidence import lag_path
@@ -68,12 +69,21 @@ def _tree(statement: dict[str, Any], splits: tuple[Any, ...], budget: list[int])
         _Search(statement, leaf, splits)
     except _SplitError as depends:
         split = depends.split
-        return {
-            "split": split,
-            "yes": _tree(statement, (*splits, (">=", split, 0)), budget),
-            "no": _tree(statement, (*splits, ("<", split, 0)), budget),
-        }
-    return leaf
+    except UnprovedError:
+        # Whether there is any cell of a group may make the difference: that it is a whole number is no hypothesis.
+        groups = [["-", run[2], 1] for runs in leaf["evidence"] for run in runs if not isinstance(run[2], int)]
+        split = next(
+            (split for split in groups if (">=", split, 0) not in splits and ("<", split, 0) not in splits), None
+        )
+        if split is None:
+            raise
+    else:
+        return leaf
+    return {
+        "split": split,
+        "yes": _tree(statement, (*splits, (">=", split, 0)), budget),
+        "no": _tree(statement, (*splits, ("<", split, 0)), budget),
+    }
 
 
 class _Numbers(checker.Case):
@@ -129,6 +139,12 @@ class _Search(checker.Case):
     def floor(self, a: checker.Poly, b: checker.Poly) -> checker.Poly:
         return self._defined(["floor", self._tree(a), self._tree(b)], super().floor(a, b))
 
+    def _quotient(self, a: checker.Poly, b: checker.Poly) -> checker.Poly:
+        """``a // b``, of numbers at once."""
+        if isinstance(a.number, int) and b.number >= 1:
+            return checker.Poly(int(a.number // b.number))
+        return self.floor(a, b)
+
     def ceil_log2(self, e: checker.Poly) -> checker.Poly:
         return self._defined(["ceil_log2", self._tree(e)], super().ceil_log2(e))
 
@@ -163,78 +179,127 @@ class _Search(checker.Case):
                 result = ["+" if c > 0 else "-", result, product]
         return 0 if result is None else result
 
-    def prefix(self, count: checker.Poly, cap: checker.Poly | None = None) -> checker.Poly:
-        (_, k, _, _), (_, a, p, hops) = self.layers[0]
+    def seen(self, op: str, count: checker.Poly, cap: checker.Poly | None = None) -> checker.Poly:
+        """The value of a term, with evidence for it."""
+        if op == "reach":
+            return super().seen(op, count)
+        lags: Any = self.layers[0]
+        (_, k, _, _), (_, a, p, hops) = lags
         self.endless = hops == "oo"
         hops = cap if self.endless else hops
         if not all(isinstance(e, checker.Poly) for e in (k, a, p, hops)):
             raise UnprovedError("skips without end")
         # What is only looked at leaves no trace: the checker meets these expressions when it reads the evidence.
         known, goals = list(self.hyps), len(self.leaf["goals"])
-        evidence = self._evidence(k, a, p, hops, count)
+        runs = self._runs(op, k, a, p, hops, count)
+        if op == "prefix":
+            runs = _to_first_gap(runs, p)
+        evidence = [[self._tree(e) for e in run] for run in runs]
         self.hyps = known
         del self.leaf["goals"][goals:]
         self.leaf["evidence"].append(evidence)
         self.evidence = iter([evidence])
-        return super().prefix(count, cap)
+        return super().seen(op, count, cap)
 
-    def _evidence(self, k: Any, a: Any, p: Any, hops: Any, count: checker.Poly) -> dict[str, Any]:
-        """The prefix of a window and skips, the runs of blocks that fill it, and where blocks are no more."""
-        tree = self._tree
-        if self._known(k - p * hops - a):
-            # Skips add nothing: block m with j skips ends at m p + k (L - j) + a j <= k L.
-            return {"value": tree(k * count), "runs": [[0, 0, 0]], "last": tree(hops * count), "most": 0}
+    def _runs(self, op: str, k: Any, a: Any, p: Any, hops: Any, count: checker.Poly) -> list[_Run]:
+        """What is seen of each cell."""
         if self._known(a - k):
             # Skips widen what is seen no less than windows do: a layer without one is a layer lost.
-            if not self._known(a * count - p + 1):
-                return {"value": tree(a * count), "runs": [[tree(count), 0, 0]], "last": 0, "most": 0}
-            end = hops * count
-            value = end * p + a * count
-            return {"value": tree(value), "runs": [[tree(count), 0, tree(end)]], "last": tree(end), "most": 0}
-        if a != checker.Poly():
-            raise UnprovedError("runs of skips that are narrower than the window")
-        if self._known(k - p):
-            return self._wide(k, p, hops, count)
-        c = self.floor(p + k - 2, k)
-        if self._known(c - count - 1):
-            return {"value": tree(k * count), "runs": [[0, 0, 0]], "last": 0, "most": 0}
-        full = hops * (count - c)
-        value = (full + 1) * p + k * (c - 1)
-        runs = [[tree(count - c), 0, tree(full)], [tree(count - c + 1), tree(full + 1), tree(full + 1)]]
-        return {"value": tree(value), "runs": runs, "last": tree(full + 1), "most": tree(count - c + 1)}
+            full = self._known(a * count - p + 1)
+            return [_run(count, p - 1 if full else a * count, size=hops * count), _run(count, a * count)]
+        if self._known(k - p * hops - a):
+            # Skips add nothing: block m with j skips ends at m p + k (L - j) + a j <= k L.
+            return [_run(0, k * count)]
+        plain = a == checker.Poly()
+        if self._known(k - p) and (plain or not self._known(p - k)):
+            if not plain:
+                raise UnprovedError("runs of skips beside a window of more than a period")
+            return self._wide(op, k, p, hops, count)
+        # With so many skips windows still fill a period.
+        if plain:
+            c = self._quotient(p + k - 2, k)
+            filled = checker.Poly() if c - count in self.hyps and count - c in self.hyps else count - c
+        else:
+            filled = self._quotient(k * count - p + 1, k - a)
+            if self._known(filled - count):
+                return [_run(count, p - 1, size=hops * count), _run(count, a * count)]
+        if self._known(checker.Poly(-1) - filled):
+            used, first = checker.Poly(1), _run(0, k * count)
+        else:
+            used, first = filled + 1, _run(filled, p - 1, size=hops * filled + 1)
+        return [
+            first,
+            _run(used, k * count - (k - a) * used, most=used, groups=count - used, size=hops, slope=a - k),
+            _run(count, a * count, most=count, size=hops - 1),
+            _run(count, a * count, most=count),
+        ]
 
-    def _wide(self, k: Any, p: Any, hops: Any, count: checker.Poly) -> dict[str, Any]:
+    def _wide(self, op: str, k: Any, p: Any, hops: Any, count: checker.Poly) -> list[_Run]:
         """For ``p <= k < p hops``: one window closes every gap, and the last layer's skips are alone."""
-        tree = self._tree
-        before = hops * (count - 1)
-        if self._known(checker.Poly(1) - p):
-            end = hops * count
-            return {"value": tree(end), "runs": [[tree(count), 0, tree(end)]], "last": tree(end), "most": 0}
+        before, width = hops * (count - 1), k
         if self.endless and not self._known(count - 2) and _combination(self.hyps) is not None:
             # That there is one layer only contradicts what is given: whatever is stated then follows.
-            return {"value": 0, "runs": [[0, 0, 0]], "last": 0, "most": 0}
-        last = before + self.floor(k + 1, p)
-        runs = [[tree(count - 1), 0, tree(before)]]
-        value = before * p + k
-        if self._known((last - before) * p - k - 1):
+            return [_run(0, 0)]
+        if op == "prefix" and self._known(checker.Poly(1) - p):
+            return [_run(count, p - 1, size=hops * count), _run(count, 0)]
+        step = self._quotient(k, p) + 1
+        if op == "prefix" and self._known(k - step * p + 1):
             # A skip of the last layer stands beside the window.
-            value, runs = value + 1, [*runs, [tree(count), tree(last), tree(last)]]
-        return {"value": tree(value), "runs": runs, "last": tree(last), "most": tree(count)}
+            width = step * p - 1
+        return [
+            _run(count - 1, p - 1, size=before),
+            _run(count - 1, width, most=count, step=step),
+            _run(count, 0, most=count, size=hops - step),
+            _run(count, 0, most=count),
+        ]
+
+
+def _to_first_gap(runs: list[_Run], p: checker.Poly) -> list[_Run]:
+    """The runs that see all of their cells, and the first cell of which something is missing, or the last one."""
+    full = list(takewhile(lambda run: run.width == run.step * p - 1, runs[:-1]))
+    one = checker.Poly(1)
+    return [*full, runs[len(full)]._replace(groups=one, size=one, slope=checker.Poly())]
+
+
+class _Run(NamedTuple):
+    """As in the evidence of a certificate."""
+
+    used: checker.Poly
+    most: checker.Poly
+    groups: checker.Poly
+    size: checker.Poly
+    step: checker.Poly
+    width: checker.Poly
+    slope: checker.Poly
+
+
+def _run(
+    used: checker.Poly | int,
+    width: checker.Poly | int,
+    *,
+    most: checker.Poly | int = 0,
+    groups: checker.Poly | int = 1,
+    size: checker.Poly | int = 1,
+    step: checker.Poly | int = 1,
+    slope: checker.Poly | int = 0,
+) -> _Run:
+    return _Run(*map(checker.Poly, (used, most, groups, size, step, width, slope)))
 
 
 def _combination(polys: Sequence[checker.Poly]) -> list[list[Any]] | None:
     """Whole numbers and products of the polynomials that sum to a number below 0."""
     hypotheses = [Poly.of({tuple(names): c for names, c in poly.items()}) for poly in polys]
     places = {poly: i for i, poly in reversed([*enumerate(hypotheses)])}
+    distinct = sorted(places.values())
     for known in _FOUND.get(hypotheses[-1], ()):
         # The cases of one statement share most of their goals, and so what shows them.
         if all(poly in places for _, product in known for poly in product):
             return [[count, sorted(places[poly] for poly in product)] for count, product in known]
-    found = contradiction(hypotheses, DEGREE)
+    found = contradiction([hypotheses[i] for i in distinct], DEGREE)
     if found is None:
         return None
     scale = lcm(*(Fraction(weight).denominator for weight, _ in found))
-    whole = [(int(weight * scale), list(chosen)) for weight, chosen in found]
+    whole = [(int(weight * scale), [distinct[i] for i in chosen]) for weight, chosen in found]
     if len(_FOUND) > MAX_FOUND:
         _FOUND.clear()
     _FOUND.setdefault(hypotheses[-1], []).append([(count, [hypotheses[i] for i in chosen]) for count, chosen in whole])

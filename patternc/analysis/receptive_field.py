@@ -81,9 +81,11 @@ class Field:
             return found - 1
         if self.reach == INF:
             return self._endless_prefix()
-        if (found := self._gap_within(FAR_BOUNDS)) is not None:
-            return found - 1
-        held = self._sum
+        held = self._by_relations
+        if held is None:
+            if (found := self._gap_within(FAR_BOUNDS)) is not None:
+                return found - 1
+            held = self._sum
         if isinstance(held, Members):
             return self.reach if held.gap is None else held.gap - 1
         if isinstance(held, IntSet):
@@ -133,6 +135,8 @@ class Field:
         Of sums at two scales it is known how many they are and which is the first that is missing.
         """
         if any(isinstance(d, Apart) for d, _ in self.groups):
+            if (found := self._by_relations) is not None:
+                return found
             return _first_of(lambda: self._at_scales(int(self.reach)), lambda: whole_sum(self.groups))
         parts = self._clipped(int(self.reach))
         span = sum(int(d.greatest - d.least) * c for d, c in parts)
@@ -144,21 +148,39 @@ class Field:
             parts, budget = [(one_by_one(d), c) for d, c in parts], MANY_INTERVALS
         else:
             budget = VERY_FEW_TERMS
-        return _first_of(
-            lambda: _set_sum(parts, budget),
-            lambda: self._at_scales(int(self.reach)),
-            lambda: _set_sum(parts, MANY_TERMS),
-        )
+        if (found := self._by_relations) is not None:
+            return found
+        try:
+            return _first_of(
+                lambda: _set_sum(parts, budget),
+                lambda: self._at_scales(int(self.reach)),
+                lambda: _set_sum(parts, MANY_TERMS),
+            )
+        except TooLarge:
+            raise TooLarge("sums of long periods, too many of which lie near one another") from None
+
+    @cached_property
+    def _by_relations(self) -> Members | None:
+        """The whole of a large sum, where its long periods have few relations."""
+        if self.reach <= MAX_BITS:
+            return None
+        try:
+            return scales.by_relations(self._terms(), int(self.reach))
+        except TooLarge:
+            return None
 
     def _at_scales(self, top: int) -> Members:
         """What is said of the lags within ``[0, top]`` by points and what lies about them.  Raises `TooLarge`."""
+        return scales.members(self._terms(), top)
+
+    def _terms(self) -> list[tuple[Sequence[Term], int]]:
         groups: list[tuple[Sequence[Term], int]] = []
         for lags, count in self.groups:
             terms = terms_of(lags) if isinstance(lags, IntSet) else lags.terms
             if terms is None:
                 raise TooLarge("lags of several long periods at once")
             groups.append((terms, count))
-        return scales.members(groups, top)
+        return groups
 
     def _gap_within(self, bounds: Sequence[int]) -> int | None:
         """The least missing lag, where it lies within some of the bounds."""

@@ -8,12 +8,12 @@ the sums of fewer layers are among those of more: of each point the least c is e
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from patternc.analysis import nearby
-from patternc.analysis.intset import INF, Bound, IntSet, TooLarge
+from patternc.analysis import generic, nearby
+from patternc.analysis.generic import Group
+from patternc.analysis.intset import INF, Bound, TooLarge
 from patternc.analysis.lagset import Term, union_of
 from patternc.analysis.nearby import Members, Point
 
@@ -21,7 +21,7 @@ LONG_PERIODS = (1 << 20, 1 << 8)
 """Terms of a longer period are long ones; tried one after another."""
 FEW_BESIDE = 3
 MAX_POINTS = 1 << 19
-MAX_MOVES = 1 << 23
+MAX_MOVES = 1 << 21
 MAX_LONG = 24
 """More long terms lead to too many points."""
 
@@ -31,34 +31,40 @@ Entry: TypeAlias = "tuple[int, int, int]"
 """Where some copies of a term lead, how wide they are, and how many they are at least."""
 
 
-@dataclass(frozen=True)
-class _Group:
-    short: IntSet
-    long: list[Term]
-    count: int
-
-    @property
-    def least(self) -> int:
-        """Of one layer."""
-        return min([int(self.short.least), *(int(t.least) for t in self.long)])
-
-    @property
-    def greatest(self) -> int:
-        """Of one layer."""
-        return max([int(self.short.greatest), *(int(t.greatest) for t in self.long)])
-
-
 def members(groups: Groups, top: int) -> Members:
     """Of the sum of so many times each union of terms, 0 in each, what lies within ``[0, top]``.
 
     Raises `TooLarge`.
     """
+    clipped, whole = _within(groups, top)
+    return _with_fewer_hops(clipped, top) if whole else _members(clipped, top)
+
+
+def by_relations(groups: Groups, top: int) -> Members:
+    """The same of the whole sum, where its long periods have few relations.  Raises `TooLarge`."""
+    clipped, whole = _within(groups, top)
+    if not whole:
+        raise TooLarge("lags without end")
+    return _by_relations(clipped, top)
+
+
+def _within(groups: Groups, top: int) -> tuple[list[tuple[list[Term], int]], bool]:
+    """What of the terms is of use within ``[0, top]``, and whether no sum is larger."""
     up, down = (sum(_end(terms, sign) * count for terms, count in groups if count) for sign in (1, -1))
     if up == down == INF:
         raise TooLarge("lags of several long periods without end to both sides")
     # A lag is of use where the others can bring it back to [0, top].
-    clipped = [([c for t in terms for c in _clipped(t, -up, top + down)], count) for terms, count in groups]
-    return _with_fewer_hops(clipped, top) if top == up else _members(clipped, top)
+    return [([c for t in terms for c in _clipped(t, -up, top + down)], count) for terms, count in groups], top == up
+
+
+def _by_relations(groups: Groups, top: int) -> Members:
+    first, second = ([_split(terms, count, longest) for terms, count in groups] for longest in LONG_PERIODS)
+    ways = [first] if first == second else [first, second]
+    return _first_of(*(lambda some=some: generic.members(some, top) for some in ways))
+
+
+def _whole(groups: Groups, top: int) -> Members:
+    return _first_of(lambda: _by_relations(groups, top), lambda: _members(groups, top))
 
 
 def _members(groups: Groups, top: int) -> Members:
@@ -71,7 +77,7 @@ def _members(groups: Groups, top: int) -> Members:
         return _about_points(second, top)
 
 
-def _about_points(groups: Sequence[_Group], top: int) -> Members:
+def _about_points(groups: Sequence[Group], top: int) -> Members:
     return nearby.members(_points(groups, top), [group.short for group in groups], top)
 
 
@@ -92,11 +98,11 @@ def _with_fewer_hops(groups: Groups, top: int) -> Members:
     apart = [([t for t in terms if t != term or i != index], n) for i, (terms, n) in enumerate(groups)]
     rest = sum((_end(terms, 1) + _end(terms, -1)) * n for terms, n in apart)
     k = int(rest) // p + 2
-    few = 4 * k + 4
+    few = 2 * k + 2
     if hops <= few + 1:
         return _members(groups, top)
     some, more = (
-        _members(
+        _whole(
             [([*terms, Term(0, p, h)] if i == index else terms, n) for i, (terms, n) in enumerate(apart)],
             top - count * p * (hops - h),
         )
@@ -107,6 +113,16 @@ def _with_fewer_hops(groups: Groups, top: int) -> Members:
         # The first gap of a part that repeats is in its first period.
         gap += (gap + k * p) // (few * p) * (hops - few) * p
     return Members(some.count + (hops - few) * (more.count - some.count), gap)
+
+
+def _first_of(*ways: Callable[[], Members]) -> Members:
+    """What the first of the ways says that is not too large."""
+    for way in ways[:-1]:
+        try:
+            return way()
+        except TooLarge:
+            continue
+    return ways[-1]()
 
 
 def _most_hops(groups: Groups) -> tuple[int, Term] | None:
@@ -147,7 +163,7 @@ def _clipped(term: Term, lo: Bound, hi: Bound) -> Iterator[Term]:
         yield Term(start + first * p, p, int(last) - first, term.width).canonical()
 
 
-def _split(terms: Iterable[Term], count: int, longest: int) -> _Group:
+def _split(terms: Iterable[Term], count: int, longest: int) -> Group:
     short, long, single = [Term(0)], [], set()
     for t in terms:
         near = t.period <= longest if t.hops else t.start <= longest and t.start + t.width >= -longest
@@ -159,7 +175,7 @@ def _split(terms: Iterable[Term], count: int, longest: int) -> _Group:
             # Hops of two periods may lie side by side.
             single.update(range(t.start, t.start + t.width + 1))
     long += _multiples(single)
-    return _Group(union_of(short), sorted(long), count)
+    return Group(union_of(short), sorted(long), count)
 
 
 def _multiples(numbers: set[int]) -> Iterator[Term]:
@@ -174,7 +190,7 @@ def _multiples(numbers: set[int]) -> Iterator[Term]:
         left = [x for x in left if x % least or not 0 < x // least <= hops]
 
 
-def _points(groups: Sequence[_Group], top: int) -> Iterator[Point]:
+def _points(groups: Sequence[Group], top: int) -> Iterator[Point]:
     """Where the long terms lead, as far as it matters within ``[0, top]``."""
     if any(len(group.long) > MAX_LONG for group in groups):
         raise TooLarge("lags of several long periods at once")
@@ -183,8 +199,8 @@ def _points(groups: Sequence[_Group], top: int) -> Iterator[Point]:
     for index, group in enumerate(groups):
         for at, term in enumerate(group.long):
             # What is not yet in the points: all short terms, and the long ones that follow.
-            left = [_Group(g.short, [], g.count) for g in groups[:index]]
-            left += [_Group(group.short, group.long[at + 1 :], group.count), *groups[index + 1 :]]
+            left = [Group(g.short, [], g.count) for g in groups[:index]]
+            left += [Group(group.short, group.long[at + 1 :], group.count), *groups[index + 1 :]]
             lo, hi = sum(g.least * g.count for g in left), sum(g.greatest * g.count for g in left)
             least, most = min(p for p, _, _ in found), max(p + w for p, w, _ in found)
             entries = sorted(_entries(term, group.count, -hi - most, top - lo - least))

@@ -30,6 +30,10 @@ causal pattern near(w = 1, p = 4, hops = 1) {
     require w >= 0, p > w, hops >= 0
     attend window(w) | where(0 <= d <= hops * p + w and d % p <= w)
 }
+causal pattern runs(a = 1, k = 2, p = 5, hops = 2) {
+    require 1 <= a, a < k, k < p, hops >= 1
+    attend window(k) | where(0 <= d <= hops * p + a and d % p <= a)
+}
 stack doubling(k = 2, p = 3) { layers 4: one(k = k, p = p * 2 ** layer) }
 
 prove window_: reach(L) == k*L
@@ -74,8 +78,24 @@ prove one: coverage(L) >= prefix(L) + 1
 prove many: coverage(L) >= k*L + 1
 prove many: coverage(L) <= L*p*hops + 1
 prove one: coverage(3) == 9
+prove one if p > k: coverage(L) == p*L + 1 - FIRST*(p - 1) + k*(FIRST*(FIRST + 1) // 2)
+prove one if p > k: coverage(L) == p*L + 1 - FIRST*(p - 1) + k*FIRST*(FIRST + 1) // 2
+prove one if L >= 2, p >= 2*k + 2: coverage(L) > prefix(L) + 1
+prove many: 2*coverage(L) == 2*(p*hops*L + 1 - (hops - 1)*(p - 1) - max(0, p - 1 - k*L))
+    - 2*hops*LAST*(p - 1) + k*hops*LAST*(LAST + 1)
+prove many: coverage(L) > reach(L) // p
+prove wide if p <= k, k < hops*p: coverage(L) == L*hops*p + 1 - (hops*p - k - hops + k // p)
+prove near if w*L < p - 1: coverage(L) == (hops*L + 1)*(w*L + 1)
+prove near if w*L >= p - 1: coverage(L) == reach(L) + 1
+prove runs if k*L < p - 1: prefix(L) == k*L
+prove runs if (k*L - (p - 1)) // (k - a) < L, (k*L - (p - 1)) // (k - a) >= 0: gapfree(L)
+prove runs: k*L < coverage(L) <= reach(L) + 1
+prove runs if k*L < p - 1: 2*coverage(L) == 2*(k*L + 1)*(hops*L + 1) - hops*(k - a)*L*(L + 1)
+prove one if p > k + 1: coverage(L) == reach(L) + 1
 prove wide if k >= p, p >= 2, hops*p > k: prefix(L) >= (L - 1)*hops*p + k
 """
+SOURCE = SOURCE.replace("FIRST", "min(L, (p + k - 2) // k - 1)").replace("LAST", "min(L - 1, (p + k - 2) // k - 1)")
+"""With how many skips at most a hole is left, and of several skips to one layer less."""
 
 
 @cache

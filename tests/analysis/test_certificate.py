@@ -5,20 +5,22 @@ from __future__ import annotations
 import ast
 import json
 import sys
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from patternc import driver
-from patternc.analysis import checker
+from patternc.analysis import checker, proof_search
 from patternc.analysis.certificate import certified, for_concrete
 from patternc.analysis.proof_search import UnprovedError, proof_of
 from patternc.analysis.rules import decide
 from patternc.analysis.spelling import statement_text
 from patternc.analysis.verdict import Verdict
 from patternc.source import Source
-from tests.analysis.stated import accepted, statements, true
+from tests.analysis.stated import accepted, number, statements, true
 
 
 def test_the_checker_is_small_and_alone() -> None:
@@ -106,7 +108,7 @@ def test_forged_proofs_are_rejected() -> None:
 def test_a_hole_must_be_one_for_every_block() -> None:
     """The value of a prefix must not depend on the block that is looked at: quantified names cannot be spelled."""
     layers = [[[0, 1, 1, 0], [0, 0, 3, 1]]]
-    evidence = {"value": "m'", "runs": [[0, 0, 0]], "last": 0, "most": 0}
+    evidence = [[0, 0, 1, 1, 1, "m'", 0]]
     for proof in (
         {"goals": [[[1, [0]]]] * 20, "evidence": [evidence]},
         {"split": "m'", "yes": {"goals": [], "evidence": []}, "no": {"goals": [], "evidence": []}},
@@ -114,6 +116,39 @@ def test_a_hole_must_be_one_for_every_block() -> None:
         claim = ["<=", ["prefix", "L"], "L"]
         statement = {"pattern": "x", "layers": layers, "given": [], "values": None, "claim": claim, "proof": proof}
         assert not accepted(statement)
+
+
+class Forger(proof_search._Search):
+    """Looks for the goals of a proof whose evidence is given."""
+
+    def __init__(self, statement: dict[str, Any], evidence: list[Any]):
+        self.leaf: dict[str, Any] = {"goals": [], "evidence": evidence}
+        self.given = evidence
+        super().__init__(statement, self.leaf, ())
+
+    def seen(self, op: str, count: checker.Poly, cap: checker.Poly | None = None) -> checker.Poly:
+        if op != "reach":
+            self.evidence = iter(self.given)
+        return checker.Case.seen(self, op, count, cap)
+
+
+def test_hops_without_end_are_not_taken_for_none() -> None:
+    """Where nothing bounds them, what is seen without them is not all that is seen."""
+    layers: list[Any] = [[[0, "k", 1, 0], [0, 0, "p", "oo"]]]
+    claim = ["==", ["prefix", "L"], ["*", "k", "L"]]
+    evidence: list[Any] = [[[0, 0, 1, 1, 1, ["*", "k", "L"], 0]]]
+    statement: dict[str, Any] = {
+        "pattern": "x",
+        "layers": layers,
+        "given": [[">=", "k", 1], [">", "p", "k"]],
+        "values": None,
+        "claim": claim,
+    }
+    with pytest.raises((UnprovedError, ValueError, TypeError)):
+        checker.check(statement, Forger(statement, evidence).leaf)
+    for wrong in (None, "oo"):
+        with pytest.raises((TypeError, ValueError)):
+            _ = checker.Poly() * wrong  # type: ignore[operator]
 
 
 def test_a_range_is_gone_through() -> None:
@@ -213,16 +248,85 @@ def test_a_hop_below_the_start_of_a_stride_is_none(path: list[int], valid: bool)
     assert accepted({**statement, "claim": ["covers", 7, 2], "proof": proof}) == valid
 
 
-def test_a_coverage_without_a_closed_form_is_enclosed() -> None:
-    """Between the prefix and the reach, and no better: what holds of neither bound gets no proof."""
+CELLS = [
+    # Layers of the lags 0, 1 and 4: two see 0..2, 4..5 and 8.
+    [[0, 0, 1, 1, 1, 2, 0], [1, 1, 1, 1, 1, 1, -1], [2, 2, 1, 1, 1, 0, 0]],
+    # The same, the last lags of two groups of one cell.
+    [[0, 0, 2, 1, 1, 2, -1], [2, 2, 1, 1, 1, 0, 0]],
+]
+WRONG_CELLS = [
+    [],
+    # No cell, or less than none.
+    [[0, 0, 0, 1, 1, 2, -1], [2, 2, 1, 1, 1, 0, 0]],
+    [[0, 0, 2, 1, 1, 2, -1], [2, 2, -1, 1, 1, 0, 0], [2, 2, 1, 1, 1, 0, 0]],
+    [[0, 0, 2, 1, 1, 2, -1], [2, 2, 1, 1, 1, 0, 0], [2, 2, 1, 1, 1, 0, 0]],
+    [[0, 0, 2, 1, 1, 2, -1]],
+    [[0, 0, 2, 1, 1, 2, -1], [2, 2, 2, 1, 1, 0, 0]],
+    [[0, 0, 2, 1, 0, 2, -1], [2, 2, 1, 1, 1, 0, 0]],
+    [[0, 0, 2, 1, 2, 2, -1], [2, 2, 1, 1, 1, 0, 0]],
+    # More is seen, or less, or by too few skips, or a cell beyond the reach.
+    [[0, 0, 2, 1, 1, 3, -1], [2, 2, 1, 1, 1, 0, 0]],
+    [[0, 0, 2, 1, 1, 2, 0], [2, 2, 1, 1, 1, 0, 0]],
+    [[0, 0, 2, 1, 1, 2, -2], [2, 2, 1, 1, 1, 0, 0]],
+    [[0, 0, 2, 1, 1, 1, 0], [2, 2, 1, 1, 1, 0, 0]],
+    [[0, 0, 2, 1, 1, 2, -1], [1, 2, 1, 1, 1, 0, 0]],
+    [[0, 0, 2, 1, 1, 2, -1], [2, 2, 1, 1, 1, 1, 0]],
+    [[0, 0, 3, 1, 1, 2, -1], [2, 2, 1, 1, 1, 0, 0]],
+    [[0, 0, 2, 1, 1, 2, -1], [2, 2, 1, 1, 1, 0]],
+]
+
+
+@pytest.mark.parametrize("cells", [*CELLS, *WRONG_CELLS])
+def test_cells_are_seen_as_far_as_they_say(cells: list[Any]) -> None:
+    """Two layers of {0, 1, 4}: none but right cells gives a count, and that count is right."""
+    layers = [[[0, 1, 1, 0], [0, 0, 4, 1]]]
+    for value in range(-2, 12):
+        claim = ["==", ["coverage", 2], value]
+        statement = {"pattern": "x", "layers": layers, "given": [], "values": None, "claim": claim}
+        try:
+            valid = accepted({**statement, "proof": Forger(statement, [cells]).leaf})
+        except (UnprovedError, ValueError):
+            valid = False
+        assert valid == (cells in CELLS and value == 6), value
+
+
+def families() -> Iterator[tuple[list[Any], list[Any], int]]:
+    """Windows and skips with small numbers, what they are given, and how many layers are looked at."""
+    for k, p, hops, same in product(range(4), range(1, 7), range(4), (False, True)):
+        yield [[[0, k, 1, 0], [0, k if same else 0, p, hops]]], [], 4
+
+
+def test_coverage_and_prefix_of_all_layers_are_what_is_counted() -> None:
+    """With numbers for all but the layers: the value that brute force counts is proved, and none next to it."""
+    tried = 0
+    for layers, given, most in families():
+        for name, count in product(("coverage", "prefix"), range(1, most)):
+            value = number([name, count], {}, layers)
+            for other in (value, value - 1, value + 1):
+                claim = ["==", [name, count], other]
+                statement = {"pattern": "x", "layers": layers, "given": given, "values": None, "claim": claim}
+                try:
+                    valid = accepted({**statement, "proof": proof_of(statement)})
+                except (UnprovedError, ValueError):
+                    valid = False
+                assert valid == (other == value), (layers, claim)
+                tried += 1
+    assert tried >= 3000
+
+
+def test_a_coverage_with_holes_is_exact() -> None:
+    """What holds of the count gets a proof, and what does not hold gets none."""
     layers = [[[0, "k", 1, 0], [0, 0, "p", 1]]]
     for claim, proved in (
         ([">=", ["coverage", "L"], ["+", ["*", "k", "L"], 1]], True),
         (["<=", ["coverage", "L"], ["+", ["*", "p", "L"], 1]], True),
         (["==", ["coverage", "L"], ["+", ["*", "p", "L"], 1]], False),
         (["<=", ["coverage", "L"], ["*", "p", "L"]], False),
-        ([">=", ["coverage", "L"], ["+", ["*", "k", "L"], 2]], False),
+        ([">=", ["coverage", "L"], ["+", ["*", "k", "L"], 2]], True),
+        ([">=", ["coverage", "L"], ["+", ["*", "k", "L"], 3]], False),
         (["<", ["coverage", "L"], ["+", ["*", "k", "L"], 1]], False),
+        (["==", ["coverage", 1], ["+", "k", 2]], True),
+        (["==", ["coverage", 2], ["+", ["*", 3, "k"], 3]], False),
     ):
         given = [[">=", "k", 1], [">", "p", "k"]]
         statement: dict[str, Any] = {
@@ -237,6 +341,7 @@ def test_a_coverage_without_a_closed_form_is_enclosed() -> None:
         except (UnprovedError, ValueError):
             statement["proof"] = {"goals": [], "evidence": []}
         assert accepted(statement) == proved, claim
+        assert true(statement) == proved, claim
 
 
 def test_verdicts_without_a_kind_of_certificate_have_none() -> None:

@@ -29,6 +29,34 @@ pattern short_fives { attend stride(1073741824, 64) | stride(5, 1000) }
 pattern long_fives { attend stride(1073741824, 64) | stride(5, 1000000000) }
 pattern many_hops { attend stride(1073741824, 1000000000) | stride(5, 1000) }
 pattern many_both { attend stride(1073741824, 1000000000) | stride(5, 1000000000) }
+pattern phased {
+    attend stride(1073741824, 4, 7) | stride(1073741823, 4, 11) | stride(1073741827, 4, 3)
+}
+pattern both_ways {
+    attend window(3, 3)
+        | stride(1073741824, 4) | mirror(stride(1073741824, 4))
+        | stride(1073741823, 4) | mirror(stride(1073741823, 4))
+        | stride(1073741827, 4) | mirror(stride(1073741827, 4))
+}
+pattern far_back { attend stride(1073741824, 1000000000) | mirror(stride(1073741823, 5)) | window(3) }
+pattern half_back { attend stride(1073741824, 1000000000) | mirror(stride(536870911, 5)) | window(3) }
+pattern one(p = 1073741824, hops = 4) { attend stride(p, hops) | window(2) }
+stack five_strides {
+    layers 12: one(p = 1073741824, hops = 2)
+    layers 12: one(p = 1184906381, hops = 1)
+    layers 12: one(p = 903412217, hops = 1)
+    layers 12: one(p = 1411923677, hops = 1)
+    layers 12: one(p = 701934619, hops = 1)
+}
+pattern four_strides {
+    attend stride(1190494759, 4) | stride(1003412217, 5) | stride(811923677, 3) | stride(701934619, 2) | window(2)
+}
+stack related_strides {
+    layers 15: one(p = 1234567891, hops = 3)
+    layers 15: one(p = 987654321, hops = 2)
+    layers 15: one(p = 765432187, hops = 4)
+    layers 15: one(p = 543210987, hops = 1)
+}
 pattern unequal {
     attend where(d % 1073741824 != 536870912 and d % 1073741823 != 77 and d % 1073741827 != 5)
 }
@@ -57,6 +85,20 @@ def least_of_all(residues: list[tuple[int, int]]) -> int:
     return found
 
 
+def five_strides() -> int:
+    """Of 12 layers with each stride c take a hop, in so many ways; the windows of the others are left."""
+    ways = [1]
+    for hops in (2, 1, 1, 1, 1):
+        own = [1, *[hops] * 12]
+        longer = [0] * (len(ways) + 12)
+        for c, many in enumerate(ways):
+            for more, each in enumerate(own):
+                longer[c + more] += many * each
+        ways = longer
+    return sum(many * (2 * (60 - c) + 1) for c, many in enumerate(ways))
+
+
+FIVE = five_strides()
 MISSING = least_of_all([(7, 1 << 30), (1, (1 << 30) - 1), (2, (1 << 30) + 3)])
 
 
@@ -79,6 +121,19 @@ MISSING = least_of_all([(7, 1 << 30), (1, (1 << 30) - 1), (2, (1 << 30) + 3)])
         "many_hops: coverage(64) == 64001 + 1000000000 * (1000 * 2016 + 64)",
         "many_both: coverage(1) == 2000000001",
         "many_both: prefix(3) == 0",
+        # As many as of the periods 8192, 8191 and 8195, bit by bit; and with those to both sides of 32768.
+        "phased: coverage(64) == 153268",
+        "phased: prefix(64) == 0",
+        "both_ways: coverage(64) == 258355",
+        "both_ways: prefix(64) == 502",
+        "far_back: coverage(64) > 10 ** 13",
+        "far_back: prefix(64) == 5 * 63",
+        "half_back: coverage(64) > 2 * 10 ** 13",
+        f"five_strides: coverage(60) == {FIVE}",
+        "five_strides: prefix(60) == 120",
+        "four_strides: coverage(64) > 10 ** 9",
+        "four_strides: prefix(64) == 128",
+        "related_strides: coverage(60) > 10 ** 7",
         "unequal_causal: prefix(1) == 4",
         "unequal_causal: prefix(2) == oo",
         "unequal_causal: gapfree(64)",

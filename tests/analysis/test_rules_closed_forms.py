@@ -20,8 +20,8 @@ UNDECIDED = {
     # Lag sets without a window, or with skips that do not begin at lag 0: their gaps have no closed form.
     *(("phased_", name) for name in ("prefix", "coverage", "depth")),
     *(("phases_", name) for name in ("prefix", "coverage", "depth")),
-    # Of runs of skips that are narrower than the window, only the prefix is known.
-    *(("run_", name) for name in ("coverage", "depth")),
+    # Of runs of skips that are narrower than the window, it is not known from which layer on all is seen.
+    ("run_", "depth"),
     *(("far_", name) for name in ("prefix", "coverage", "depth")),
     # Two chunks at least, one key a column, and a window no longer than a chunk.
     ("window_and_ends_", "depth"),
