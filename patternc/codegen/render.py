@@ -45,6 +45,7 @@ def render(plan: Plan, values: Mapping[str, int]) -> str:
             uneven=any(p.uneven for p in parts),
             packs=any(p.packs for p in parts),
             hopper=any(p.hopper for p in parts),
+            continues=any(p.hopper and not p.first for p in parts),
             hopper_triton=hopper.TRITON,
             hopper_head_dim=hopper.HEAD_DIM,
             uses_floor_div=divides,

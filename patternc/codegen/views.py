@@ -9,7 +9,7 @@ from patternc.codegen.printer import Printer, by_head
 from patternc.ir.expr import TRUE, Expr, Int
 from patternc.ir.plan import Gather, HeadGroup, Part, PerHead, Plan, Segment
 from patternc.lowering.heads import heads_text
-from patternc.lowering.hopper import refusal
+from patternc.lowering.hopper import backward_refusal, refusal
 from patternc.lowering.packing import shares_tiles
 from patternc.lowering.schedules import BY_KIND, launch_order
 from patternc.lowering.schedules.band import BAND
@@ -86,8 +86,9 @@ class PartView:
     """The other branches."""
     below_zero: bool
     guarded: bool
-    hopper: bool
-    """Whether there are kernels for Hopper, too."""
+    not_hopper: str | None
+    """Why there is no forward kernel for Hopper, too."""
+    not_hopper_backward: str | None
     packs: bool
     """Whether a tile can hold several residue classes: queries and keys of the same rows, a mask that asks for lags."""
     uneven: bool
@@ -121,6 +122,21 @@ class PartView:
     tile_key_scalars: tuple[Line, ...]
     tile_query_scalars: tuple[Line, ...]
     python_query_scalars: tuple[Line, ...]
+
+    @property
+    def hopper(self) -> bool:
+        """Whether there is a kernel for Hopper, too."""
+        return self.not_hopper is None
+
+    @property
+    def hopper_backward(self) -> bool:
+        """Whether there are some for its gradients."""
+        return self.not_hopper_backward is None
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """What the kernel for Hopper adds to: the output of the parts before it, those of the other branches."""
+        return (*(() if self.first else ("out",)), *(f"out_{b}" for b in self.others if self.fuses))
 
 
 @dataclass(frozen=True)
@@ -196,7 +212,8 @@ def _part(plan: Plan, branch: int, part: Part, name: str, *, last: bool) -> Part
         others=tuple(b for b in range(len(plan.branches)) if b != branch),
         below_zero=part.below_zero,
         guarded=part.guarded,
-        hopper=refusal(part, plan.branches[branch], gated=len(plan.branches) > 1) is None,
+        not_hopper=refusal(part),
+        not_hopper_backward=backward_refusal(part, plan.branches[branch], gated=len(plan.branches) > 1),
         packs=shares_tiles(part),
         uneven=part.kind == BAND.kind and part.span is None and len(segments) > 1,
         by_head=bool(constants.names),

@@ -58,7 +58,9 @@ class PartCost:
     heads: tuple[int, ...]
     works: tuple[Work, ...]
     not_hopper: str | None
-    """Why it has no kernels for Hopper beside the portable ones; None where it has."""
+    """Why it has no forward kernel for Hopper beside the portable one; None where it has."""
+    not_hopper_backward: str | None
+    """The same of its gradients."""
 
     @property
     def kind(self) -> Kind:
@@ -185,8 +187,8 @@ def _parts(plan: Plan, rows: list[tuple[Relation, ...]], works: dict[Relation, t
                 mine.append(works[rows[h][b]][done[h]])
                 done[h] += 1
             if not part.below_zero:
-                refusal = hopper.refusal(part, branch, gated=len(plan.branches) > 1)
-                yield PartCost(b, held, tuple(mine), refusal)
+                backward = hopper.backward_refusal(part, branch, gated=len(plan.branches) > 1)
+                yield PartCost(b, held, tuple(mine), hopper.refusal(part), backward)
 
 
 def _works(relation: Relation, plan: Plan, branch: int, head: int, n: int, tiling: Tiling) -> Iterator[Work]:

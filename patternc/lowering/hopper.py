@@ -16,12 +16,10 @@ _NAMES = frozenset({".q", ".k", ".d", ".n"}) | {s.name for s in (FIRST_Q, LAST_Q
 _ROUNDING = frozenset({"//", "%"})
 
 
-def refusal(part: Part, branch: Branch, *, gated: bool) -> str | None:
-    """Why a part of a branch has no kernels for Hopper; None where it has them."""
+def refusal(part: Part) -> str | None:
+    """Why a part has no forward kernel for Hopper; None where it has one."""
     if part.kind != BAND.kind:
         return "its keys are not consecutive"
-    if len(branch.parts) > 1 or gated:
-        return "it shares its rows with other parts"
     if part.heads is not None:
         return "it serves some of the heads"
     segment, *more = part.segments
@@ -33,6 +31,12 @@ def refusal(part: Part, branch: Branch, *, gated: bool) -> str | None:
     if any(isinstance(e, Arith) and e.op in _ROUNDING for e in exprs):
         return "its bounds are rounded"
     return None
+
+
+def backward_refusal(part: Part, branch: Branch, *, gated: bool) -> str | None:
+    """Why a part of a branch has no backward kernels for Hopper; None where it has them."""
+    alone = len(branch.parts) == 1 and not gated
+    return refusal(part) or (None if alone else "it shares its rows with other parts")
 
 
 def _within(*exprs: Expr) -> Iterator[Expr]:

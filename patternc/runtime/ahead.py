@@ -37,7 +37,8 @@ HOPPER_KERNELS = {
     "hopper_q": ("q", "do", "dq", "k", "v"),
     "hopper_kv": ("k", "v", "dk", "dv", "q", "do"),
 }
-"""The kernels for Hopper, with the tensors that they know by descriptors; the last two of each come tile by tile."""
+"""The kernels for Hopper, with the tensors that they know by descriptors; the last two of each come tile by tile.  The
+first also knows the outputs of other branches by them, and the gate's."""
 
 _SHORT = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 _FLOAT32 = ("lse_ptr", "dlse_ptr", "norm_ptr", "delta_ptr", "weight_ptr", "dweight_ptr")
@@ -119,9 +120,9 @@ def compile_ahead(module: ModuleType, target: str, head_dim: int, dtype: torch.d
             yield compile_kernel(f"{name}_tma" if descriptors else name, kind, function, tile, use, target)
     served = target == "sm_90" and dtype != torch.float32 and head_dim == HEAD_DIM
     for part in module.PARTS:
-        if served and getattr(part, "hopper", None) is not None:
-            for kernel in HOPPER_KERNELS:
-                yield compile_hopper(part, kernel, module.hopper_tile(kernel, part.span), Use(head_dim, dtype))
+        for kernel in HOPPER_KERNELS:
+            if served and getattr(part, kernel, None) is not None:
+                yield compile_hopper(part, kernel, module.hopper_tile(kernel, part), Use(head_dim, dtype))
 
 
 def compile_kernel(name: str, kind: str, function: Any, tile: Any, use: Use, target: str) -> Compiled:
@@ -170,6 +171,7 @@ def compile_hopper(part: Any, kernel: str, tile: tuple[int, int, int], use: Use)
     shared_layout: Any = language.NVMMASharedLayout
     (*keeps, first, second) = HOPPER_KERNELS[kernel]
     rows = {**{f"{x}_ptr": kept for x in keeps}, f"{first}_ptr": streamed, f"{second}_ptr": streamed}
+    rows |= {x: kept for x in function.arg_names if re.fullmatch(r"(out_\d+|fused)_ptr", x)}
     constants = {"RING": ring, "KEEP": True, "LSE_GRADIENT": use.lse_gradient}
     constants |= {"group": 1, "batch": 1} if use.group == 1 else {}  # Triton compiles for a number of 1 apart
     signature: dict[str, str] = {}

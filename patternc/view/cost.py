@@ -61,9 +61,11 @@ def _print_part(console: Console, cost: Cost, part: PartCost, index: int) -> Non
         f"{_waste(part.live, part.computed)} waste ({tiles})"
     )
     if part.not_hopper is None:
+        which = "also as kernels" if part.not_hopper_backward is None else "forward also as a kernel"
+        why = f"; backward not: {part.not_hopper_backward}" if part.not_hopper_backward else ""
         lines.append(
-            f"also as kernels for Hopper, in Gluon: with Triton {hopper.TRITON} on compute capability 9.0, for 16-bit "
-            f"heads of {hopper.HEAD_DIM} columns, in calls that descriptors serve"
+            f"{which} for Hopper, in Gluon: with Triton {hopper.TRITON} on compute capability 9.0, for 16-bit "
+            f"heads of {hopper.HEAD_DIM} columns, in calls that descriptors serve{why}"
         )
     for line in lines:
         console.print(Text(fill(line, console.width - 1, initial_indent="   ", subsequent_indent="   ")))

@@ -76,11 +76,18 @@ def test_which_parts_have_a_kernel_for_hopper(capsys: pytest.CaptureFixture[str]
     path = tmp_path / "a.pat"
     path.write_text("causal pattern one { attend window(5) }\ncausal pattern two { attend window(5) | stride(7) }\n")
     one, two = report(capsys, str(path), "--n", "500")
-    assert [p["hopper"] for p in one["parts"]] == [{"kernel": True, "why_not": None}]
-    assert [p["hopper"]["kernel"] for p in two["parts"]] == [False, False]
-    assert two["parts"][1]["hopper"]["why_not"] == "it shares its rows with other parts"
+    both = {"kernel": True, "why_not": None, "backward": True, "why_not_backward": None}
+    assert [p["hopper"] for p in one["parts"]] == [both]
+    why = ["its keys are not consecutive", "it shares its rows with other parts"]
+    assert [p["hopper"] for p in two["parts"]] == [
+        {"kernel": False, "why_not": why[0], "backward": False, "why_not_backward": why[0]},
+        {"kernel": True, "why_not": None, "backward": False, "why_not_backward": why[1]},
+    ]
     _, out, _ = run(capsys, str(path), "--n", "500")
-    assert " ".join(out.split()).count("also as kernels for Hopper, in Gluon: with Triton 3.6.0") == 1
+    words = " ".join(out.split())
+    assert words.count("also as kernels for Hopper, in Gluon: with Triton 3.6.0") == 1
+    assert words.count("forward also as a kernel for Hopper, in Gluon: with Triton 3.6.0") == 1
+    assert words.count(f"backward not: {why[1]}") == 1
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -45,7 +45,8 @@ def run(source: str, module: Any, shape: tuple[int, ...], keys: int, programs: i
     out, dq, dk, dv = (torch.full_like(x, float("nan")) for x in (q, q, k, v))
     lse, norm, delta = (torch.full((batch, heads, n_q), float("nan")) for _ in range(3))
     sizes = heads // kv_heads, batch, n_q, n_k, SCALE
-    ring = {_keys: _ring for _, _keys, _ring in (module.hopper_tile("hopper", span) for span in (1, None))}[keys]
+    (part,) = module.PARTS
+    ring = rings(module, part)[keys]
     machine = Machine(source, programs)
 
     def tiles(rows: int, *tensors: torch.Tensor) -> list[Descriptor]:
@@ -55,18 +56,24 @@ def run(source: str, module: Any, shape: tuple[int, ...], keys: int, programs: i
         "band_hopper", *tiles(64, q), *tiles(keys, k, v), *tiles(64, out), Pointer(lse), nothing, heads, *sizes,
         RING=ring, KEEP=True,
     )  # fmt: skip
-    kept, streamed, ring = module.hopper_tile("hopper_q", None)
+    kept, streamed, ring = module.hopper_tile("hopper_q", part)
     machine.run(
         "band_hopper_q", *tiles(kept, q), *tiles(streamed, k, v), *tiles(kept, do, dq), Pointer(out), Pointer(lse),
         Pointer(dlse), Pointer(norm), Pointer(delta), nothing, *out.stride()[:3], heads, *sizes,
         RING=ring, LSE_GRADIENT=True,
     )  # fmt: skip
-    kept, streamed, ring = module.hopper_tile("hopper_kv", None)
+    kept, streamed, ring = module.hopper_tile("hopper_kv", part)
     machine.run(
         "band_hopper_kv", *tiles(streamed, q), *tiles(kept, k, v), *tiles(streamed, do), *tiles(kept, dk, dv),
         Pointer(norm), Pointer(delta), nothing, kv_heads, *sizes, RING=ring,
     )  # fmt: skip
     return [out, lse, dq, dk, dv]
+
+
+def rings(module: Any, part: Any) -> dict[int, int]:
+    """How many tiles of so many keys a ring has forward."""
+    tiles = [module.hopper_tile("hopper", part._replace(span=span)) for span in (1, None)]
+    return {keys: ring for _, keys, ring in tiles}
 
 
 def inputs(shape: tuple[int, ...]) -> list[torch.Tensor]:

@@ -1,8 +1,8 @@
 """Runs an emitted file's Gluon kernels on the CPU, to see that they agree on who waits for what, and what they compute.
 
 Every partition of a program is a thread.  Whatever the device does in its own time is done here as late as it may be:
-products when they are waited for, stores when they are.  So a tile that is let go of too early is overwritten, and a
-barrier that nobody completes ends the run.
+products when they are waited for, stores when they are, what is read of shared memory when a fence or a product is.  So
+a tile that is let go of too early is overwritten, and a barrier that nobody completes ends the run.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -23,6 +24,10 @@ PATIENCE = 20.0
 
 class StuckError(Exception):
     """A barrier was not completed, or more arrived at it than it expects."""
+
+
+class OverwrittenError(Exception):
+    """A tile was filled again while it was read."""
 
 
 class Barrier:
@@ -65,7 +70,9 @@ class Shared:
         return Shared(self.data.permute(order))
 
     def load(self, layout: Any) -> torch.Tensor:
-        return self.data.clone()
+        found = self.data.clone()
+        OWN.reads.append((self.data, found))
+        return found
 
     def store(self, value: torch.Tensor) -> None:
         self.data.copy_(value)
@@ -119,6 +126,19 @@ class _Own(threading.local):
     def __init__(self) -> None:
         self.products: list[Product] = []
         self.stores: list[Callable[[], Any]] = []
+        self.reads: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def finish_reads(self) -> None:
+        """Waits until all that was read is there, as late as others may fill its place again."""
+        if self.reads:
+            time.sleep(1e-3)
+        while self.reads:
+            place, found = self.reads.pop()
+            if not torch.equal(place.nan_to_num(), found.nan_to_num()):
+                raise OverwrittenError
+
+
+OWN = _Own()
 
 
 class Machine:
@@ -126,7 +146,6 @@ class Machine:
 
     def __init__(self, text: str, programs: int = 3) -> None:
         self.programs, self.program = programs, 0
-        self.own = _Own()
         (block,) = [n for n in ast.parse(text).body if isinstance(n, ast.If) and ast.unparse(n.test) == "GLUON"]
         block.body = [n for n in block.body if not isinstance(n, ast.ImportFrom)]
         self.names: dict[str, Any] = {"tl": self._language(), "gl": self._language(), **self._hopper()}
@@ -192,11 +211,11 @@ class Machine:
 
         def store(x: Descriptor, at: Any, tile: Shared) -> None:
             target = x.part(at)
-            self.own.stores.append(lambda: target.copy_(tile.data[0, 0, : len(target)]))
+            OWN.stores.append(lambda: target.copy_(tile.data[0, 0, : len(target)]))
 
         def stores_wait(left: int) -> None:
-            while len(self.own.stores) > left:
-                self.own.stores.pop(0)()
+            while len(OWN.stores) > left:
+                OWN.stores.pop(0)()
 
         def gathered(tile: Shared, pointer: Pointer, mask: torch.Tensor) -> None:
             tile.store(self._load(pointer, mask, 0.0))
@@ -208,7 +227,7 @@ class Machine:
                 async_copy_global_to_shared=load, async_copy_shared_to_global=store, store_wait=stores_wait
             ),
             "async_copy": SimpleNamespace(async_copy_global_to_shared=gathered, mbarrier_arrive=lambda barrier: None),
-            "fence_async_shared": lambda: None,
+            "fence_async_shared": OWN.finish_reads,
             "warpgroup_mma": self._multiply,
             "warpgroup_mma_wait": self._products,
         }
@@ -226,7 +245,7 @@ class Machine:
         def work(function: Any, arguments: tuple[Any, ...]) -> None:
             try:
                 function(*arguments)
-                assert not self.own.products, "a product is not waited for"
+                assert not OWN.products, "a product is not waited for"
             except BaseException as problem:
                 failed.append(problem)
 
@@ -252,13 +271,14 @@ class Machine:
             return started + product if use_acc else product
 
         result = Product(compute)
-        self.own.products.append(result)
+        OWN.products.append(result)
         return result
 
     def _products(self, left: int, deps: tuple[Any, ...]) -> Any:
-        while len(self.own.products) > left:
-            product = self.own.products.pop(0)
+        while len(OWN.products) > left:
+            product = OWN.products.pop(0)
             product.value = product.compute()
+        OWN.finish_reads()
         done = [x.value if isinstance(x, Product) else x for x in deps]
         assert all(x is not None for x in done), "a product is used before it is waited for"
         return done[0] if len(done) == 1 else tuple(done)

@@ -1,0 +1,134 @@
+"""The forward kernels for Hopper that add to other outputs, on the CPU: of unions, whose softmax they go on with, and
+of gates.  What is there before them is drawn at random.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+
+import patternc
+from tests.kernels import warps
+from tests.kernels.test_hopper_protocol import LOG2E, SCALE, SHAPES, inputs, rings, text_of
+from tests.kernels.warps import Descriptor, Machine, OverwrittenError, Pointer, StuckError
+
+BAND = "where(0 <= q - k and q - k <= 100)"
+LATE = "where(30 <= q - k and q - k <= 90 and k >= 5)"
+CASES = {
+    "union": (f"pattern a {{ attend {BAND} | stride(7) }}", BAND),
+    "empty rows": (f"pattern a {{ attend {LATE} | stride(7, 4, 105) }}", LATE),
+    "gate": (f"pattern a {{ attend gate({BAND}, stride(7)) }}", BAND),
+    "gate of three": (f"pattern a {{ attend gate(stride(7), {LATE}, columns(5)) }}", LATE),
+    "gate of a union": (f"pattern a {{ attend gate(stride(3), {BAND} | stride(7)) }}", BAND),
+    "documents": (f"pattern a {{ attend gate({BAND}, same_document & stride(3)) }}", BAND),
+}
+"""Patterns, and what the part that runs last sees."""
+
+
+class Before:
+    """What the kernels before the last have left: outputs of all branches, log-sum-exp of the last's, the gate."""
+
+    def __init__(self, q: torch.Tensor, branches: int) -> None:
+        generator = torch.Generator().manual_seed(q.numel())
+        self.outs = [torch.randn(q.shape, generator=generator) for _ in range(branches)]
+        self.lse = 3 * torch.randn(q.shape[:3], generator=generator)
+        self.weight = torch.randn((*q.shape[:3], branches), generator=generator).softmax(-1)
+        # Some rows have seen nothing.
+        dead = torch.rand(q.shape[:3], generator=generator) < 0.3
+        self.lse[dead] = float("-inf")
+        for out in self.outs:
+            out[dead] = 0.0
+
+
+def run(
+    source: str, module: Any, shape: tuple[int, ...], keys: int, programs: int, *, keep: bool
+) -> dict[str, torch.Tensor]:
+    """What the last kernel of an emitted file leaves, with tiles of so many keys."""
+    batch, heads, kv_heads, n_q, n_k = shape
+    q, k, v, *_ = inputs(shape)
+    part, before = module.PARTS[-1], Before(q, module.BRANCHES)
+    out, lse = torch.full_like(q, float("nan")), torch.full_like(before.lse, float("nan"))
+    if not part.first:
+        out, lse = before.outs[part.branch], before.lse
+    fused = torch.full_like(q, float("nan")) if keep else out
+    gate: list[Any] = []
+    if part.fuses:
+        others = [Descriptor(x, 64) for b, x in enumerate(before.outs) if b != part.branch]
+        gate = [*others, Pointer(before.weight), Descriptor(fused, 64)]
+    positions = [Pointer(q)] * (3 if module.DOCUMENTS else 1)
+    ring = rings(module, part)[keys]
+    Machine(source, programs).run(
+        f"{part.name}_hopper", Descriptor(q, 64), Descriptor(k, keys), Descriptor(v, keys), Descriptor(out, 64),
+        Pointer(lse), *gate, *positions, heads, heads // kv_heads, batch, n_q, n_k, SCALE, RING=ring, KEEP=keep,
+    )  # fmt: skip
+    found = {"fused": fused} if part.fuses else {"out": out}
+    return {**found, "out": out, "lse": lse} if keep else found
+
+
+@cache
+def seen(band: str) -> Any:
+    """A pattern of the last kernel's own pairs alone."""
+    return patternc.loads(f"pattern alone {{ attend {band} }}").module(1)
+
+
+def exact(module: Any, band: str, shape: tuple[int, ...]) -> dict[str, torch.Tensor]:
+    """The same, dense and in float64."""
+    q, k, v, *_ = (x.double() for x in inputs(shape))
+    part, before = module.PARTS[-1], Before(q, module.BRANCHES)
+    out, lse = seen(band).reference(q, k, v, scale=SCALE, return_lse=True)
+    lse = lse * LOG2E
+    if not part.first:
+        both = torch.logaddexp2(lse, before.lse.double())
+        shares = [torch.exp2(x - both).nan_to_num(nan=0.0)[..., None] for x in (lse, before.lse.double())]
+        out, lse = shares[0] * out + shares[1] * before.outs[part.branch], both
+    branches = [out if b == part.branch else x.double() for b, x in enumerate(before.outs)]
+    fused = sum(before.weight[..., b, None] * x for b, x in enumerate(branches))
+    assert isinstance(fused, torch.Tensor)
+    return {"out": out, "lse": lse, "fused": fused}
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda s: "x".join(map(str, s)))
+@pytest.mark.parametrize(("text", "band"), CASES.values(), ids=CASES)
+def test_they_add_what_their_part_sees(text: str, band: str, shape: tuple[int, ...]) -> None:
+    module = patternc.loads(text).module(1)
+    truth = exact(module, band, shape)
+    for keys, programs, keep in ((64, 1, True), (128, 3, False)):
+        for name, mine in run(text_of(text), module, shape, keys, programs, keep=keep).items():
+            torch.testing.assert_close(
+                mine.double(), truth[name], atol=2e-5, rtol=2e-5, msg=lambda m, n=name: f"{n}: {m}"
+            )
+
+
+MUTANTS = {
+    "outputs that nobody lets go of": ("gate", "mbarrier.arrive(o_empty.index(HALVE))", "pass"),
+    "outputs let go of while they are read": ("gate of three", "fence_async_shared()  # what was", "# what was"),
+    "outputs that are not waited for": ("gate", "mbarrier.wait(o_full.index(HALVE), o_phase)", "pass"),
+    "outputs of one item only": ("union", "o_phase ^= 1", "pass"),
+    "outputs that are not loaded": ("union", "load_slot(out_ptr,", "(lambda *_: None)(out_ptr,"),
+    "outputs of the other half": ("union", "first_row + half * HALF, 0], o_tiles", "first_row, 0], o_tiles"),
+    "an output that the gate's overwrites": ("gate", "if KEEP:\n                tma.store_wait(0)", ""),
+    "weights of the row before": ("gate of three", "weight_ptr + at * 3 + 1", "weight_ptr + at * 3 + 0"),
+    "a softmax that begins again": ("union", "l * alpha + beta", "l * alpha"),
+    "rows before that saw nothing": ("empty rows", 'tl.where(m_all == float("-inf"), 0.0, m_all)', "m_all"),
+    "values let go of before their product": ("union", "l = warpgroup_mma_wait(0,", "l = warpgroup_mma_wait(1,"),
+}  # fmt: skip
+"""A case, what is wrong with it, and the change that makes it so."""
+
+
+@pytest.mark.parametrize(("name", "right", "wrong"), MUTANTS.values(), ids=MUTANTS)
+def test_a_wrong_kernel_is_seen(name: str, right: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warps, "PATIENCE", 0.5)
+    (text, band), shape = CASES[name], (1, 4, 2, 400, 400)
+    module, source = patternc.loads(text).module(1), text_of(text)
+    assert right in source
+    truth = exact(module, band, shape)
+    try:
+        found = run(source.replace(right, wrong), module, shape, 64, 1, keep=True)
+    except (StuckError, OverwrittenError, AssertionError, IndexError):
+        return
+    found["lse"], truth["lse"] = (x["lse"].clamp(min=-1e3) for x in (found, truth))
+    errors = [(x.double() - truth[what]).nan_to_num(nan=1.0).abs().max() for what, x in found.items()]
+    assert max(errors) > 1e-3

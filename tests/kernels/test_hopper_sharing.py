@@ -1,0 +1,145 @@
+"""Parts that share rows with others, of unions and of gates, and have a forward kernel for Hopper all the same."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import patternc
+from patternc.lowering.hopper import TRITON
+from patternc.runtime.testing import counted
+from tests.kernels.schedules import HEADS, pattern
+from tests.kernels.test_hopper import KEPT, in_its_own_process, version
+from tests.runtime.ahead import Config, found
+
+SHARING = {
+    "union": "causal pattern union { attend window(300) | stride(64) }",
+    "union_long": "causal pattern union_long { attend window(1300) | stride(64) | columns(11) }",
+    "gate": "causal pattern gated { attend gate(window(300), stride(64)) }",
+    "gate_of_three": "pattern three { attend gate(stride(64), window(1300, 20), columns(11, 3)) }",
+    "gate_of_bands": "causal pattern bands { attend gate(window(9), window(900)) }",
+    "gate_of_union": "causal pattern unions { attend gate(stride(32), window(300) | stride(64)) }",
+}
+
+
+@pytest.mark.parametrize("text", SHARING.values(), ids=SHARING)
+def test_their_bands_have_a_forward_kernel(text: str) -> None:
+    parts = patternc.loads(text).module(1).PARTS
+    bands = [p for p in parts if p.name.startswith("band")]
+    assert bands
+    assert parts[-1] is bands[-1]
+    for part in parts:
+        assert part.not_hopper == (None if part in bands else "its keys are not consecutive")
+        assert part.not_hopper_backward == (part.not_hopper or "it shares its rows with other parts")
+
+
+@pytest.mark.parametrize("name", ["union", "gate"])
+@pytest.mark.parametrize("n", [40, 200])
+def test_the_report_names_what_is_launched(name: str, n: int) -> None:
+    module = pattern(name).module(HEADS)
+    q, k, v = (torch.randn(1, HEADS, n, 16, requires_grad=True) for _ in range(3))
+    gate = torch.randn(1, HEADS, n, module.BRANCHES) if module.BRANCHES > 1 else None
+    with counted(module) as launches:
+        module.attention(q, k, v, gate).sum().backward()
+    assert sorted(launches) == sorted(kernel for kernel, _ in module.kernels_of(q, k, v))
+    assert module.kernels_of(q, k, v) == module.kernels_of(q, k, v, gate)
+
+
+def test_the_report_knows_of_documents_and_of_other_parts() -> None:
+    text = "causal pattern documented { attend gate(window(9), same_document & window(5)) }"
+    module = patternc.loads(text).module(1)
+    q, k, v = (torch.empty(1, 1, 64, 128, dtype=torch.bfloat16) for _ in range(3))
+    reasons = dict(module.kernels_of(q, k, v, torch.empty(1, 1, 64, 2)))
+    assert f"Triton {TRITON}" in reasons["band_0_forward"]
+    assert reasons["band_0_backward_q"] == "it shares its rows with other parts"
+    assert reasons["band_1_forward"] == "its bounds are more than positions and numbers"
+
+
+def test_every_part_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = pattern("union").module(HEADS)
+    monkeypatch.setattr(module, "_hopper_refusal", lambda call, part, *rest: part.not_hopper)
+    q, k, v = (torch.empty(1, HEADS, 64, 128, dtype=torch.bfloat16) for _ in range(3))
+    call, strided = module._Call(q, k, v, 1.0, None), {"q": q, "k": k, "v": v, "o": q}
+    key = module._layout_key(call, True)
+    taken = [module._takes_hopper(call, part, "hopper", key, strided) for part in module.PARTS]
+    assert taken == [False, False, True]
+
+
+def test_compiles_ahead_of_time() -> None:
+    if version() != TRITON:
+        pytest.skip(f"Gluon kernels are written for Triton {TRITON}")
+    where = [("union", 2, "bfloat16", False), ("gate", 2, "bfloat16", False), ("gate", 2, "float16", True)]
+    assert all(pattern(name).module(HEADS).PARTS[part].not_hopper is None for name, part, _, _ in where)
+    configs = [Config(name, part, "hopper", "sm_90", dtype=dtype, extras=extras) for name, part, dtype, extras in where]
+    for config, result in zip(configs, found(configs), strict=True):
+        assert result.spilled <= KEPT, config
+        assert result.shared <= result.limit, config
+
+
+COMPARE = """
+import sys
+import torch
+import patternc
+from patternc.runtime.testing import counted, poisoned
+
+text, dtype = sys.argv[1], getattr(torch, sys.argv[2])
+module = patternc.loads(text).module(1)
+module.DESCRIPTORS = True
+branches = module.BRANCHES
+generator = torch.Generator("cuda").manual_seed(5)
+
+def drawn(*shape):
+    return torch.randn(shape, generator=generator, device="cuda")
+
+def tensor(heads, n, transposed):
+    x = drawn(2, n, heads, 128) if transposed else drawn(2, heads, n, 128)
+    return (x.transpose(1, 2) if transposed else x).to(dtype)
+
+def run(attention, leaves, do, scale):
+    leaves = [x.detach().requires_grad_() for x in leaves]
+    out, lse = attention(*leaves, scale=scale, return_lse=True)
+    return [out.detach(), lse.detach(), *(torch.autograd.grad(out, leaves, do) if do is not None else ())]
+
+sizes = [(1, 1), (64, 64), (65, 65), (128, 128), (200, 200), (113, 203), (300, 77), (1, 500), (777, 2600), (2880, 2880)]
+for i, (n_q, n_k) in enumerate(sizes):
+    for heads, kv_heads in ((1, 1), (6, 2), (9, 3)):
+        q, k, v = tensor(heads, n_q, i % 2), tensor(kv_heads, n_k, i % 2), tensor(kv_heads, n_k, i % 2)
+        leaves = [q, k, v, *([2 * drawn(2, heads, n_q, branches)] if branches > 1 else [])]
+        scale = (128**-0.5, 0.3)[i % 2]
+        do = tensor(heads, n_q, i % 2) if (n_q, heads) in ((200, 6), (777, 6)) else None
+        results = {}
+        for hopper in (True, True, False):
+            module.USE_GLUON = hopper
+            names = [kernel for kernel, _ in module.kernels_of(q, k, v)]
+            expected = {name for name in names if do is not None or "backward" not in name}
+            assert any("hopper" in kernel for kernel in expected) == hopper, expected
+            with counted(module) as launches, poisoned():
+                found = run(module.attention, leaves, do, scale)
+                with torch.no_grad():
+                    alone = module.attention(*leaves, scale=scale)
+            assert set(launches) == expected, (launches, expected)
+            assert float((alone - found[0]).norm()) <= 1e-3 * float(found[0].norm()), ("not kept", n_q, n_k)
+            if hopper in results:
+                assert all(torch.equal(a, b) for a, b in zip(results[hopper], found)), "two runs differ"
+            results[hopper] = found
+        exact = run(module.reference, [x.double() for x in leaves], None if do is None else do.double(), scale)
+        assert torch.equal(results[True][1].isinf(), exact[1].isinf()), (n_q, n_k)
+        names = ("out", "lse", "dq", "dk", "dv", "dgate")
+        for name, mine, portable, truth in zip(names, results[True], results[False], exact):
+            assert not mine.isnan().any(), (name, n_q, n_k)
+            alive = truth.isfinite()
+            errors = [float((x.double() - truth)[alive].norm()) for x in (mine, portable)]
+            slack = 1e-5 * max(1.0, float(truth[alive].norm()))
+            # A single row is a small sample.
+            assert errors[0] <= (1.1 if n_q > 1 else 1.3) * errors[1] + slack, (name, n_q, n_k, heads, errors)
+print("agreed")
+"""
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("text", SHARING.values(), ids=SHARING)
+def test_gpu(text: str, dtype: str) -> None:
+    if version() != TRITON or torch.cuda.get_device_capability() != (9, 0):
+        pytest.skip(f"needs Triton {TRITON} and a device of compute capability 9.0")
+    assert in_its_own_process(COMPARE, text, dtype, seconds=150) == "agreed\n"
