@@ -6,8 +6,9 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
+T = TypeVar("T")
 INF = math.inf
 Bound: TypeAlias = "int | float"
 """An integer, or plus or minus infinity."""
@@ -25,6 +26,16 @@ FULL_PERIOD: Runs = ((0, 0),)
 
 class TooLarge(ValueError):  # noqa: N818 - a size, not a mistake
     """A set, or the work for a question, is beyond what is kept in memory."""
+
+
+def first_of(*ways: Callable[[], T]) -> T:
+    """What the first of the ways says that is not too large."""
+    for way in ways[:-1]:
+        try:
+            return way()
+        except TooLarge:
+            continue
+    return ways[-1]()
 
 
 def merged(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

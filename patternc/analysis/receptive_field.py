@@ -7,10 +7,10 @@ numbers are large or endless.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from patternc.analysis import bits, filling, scales
 from patternc.analysis.apart import Apart, first_gap, one_by_one, whole_sum
@@ -19,13 +19,13 @@ from patternc.analysis.endless import endless_sum
 from patternc.analysis.intset import INF, Bound, IntSet, TooLarge, interval
 from patternc.analysis.lagset import Term, sum_of, terms_of
 from patternc.analysis.nearby import Members
+from patternc.analysis.pieces import first_of
 from patternc.analysis.semantics import Model
 from patternc.analysis.shapes import LagIn
 from patternc.analysis.skip_family import Skips, skips_of
 
 Groups: TypeAlias = "Sequence[tuple[IntSet | Apart, int]]"
 """Lag sets, each with the number of layers that have it; 0 is in each."""
-T = TypeVar("T")
 Parts: TypeAlias = "Sequence[tuple[IntSet, int]]"
 
 Sum: TypeAlias = "IntSet | int | Members"
@@ -137,13 +137,13 @@ class Field:
         if any(isinstance(d, Apart) for d, _ in self.groups):
             if (found := self._by_relations) is not None:
                 return found
-            return _first_of(lambda: self._at_scales(int(self.reach)), lambda: whole_sum(self.groups))
+            return first_of(lambda: self._at_scales(int(self.reach)), lambda: whole_sum(self.groups))
         parts = self._clipped(int(self.reach))
         span = sum(int(d.greatest - d.least) * c for d, c in parts)
         if span <= BIT_LIMIT:
             return _bit_sum(parts)
         if span <= MAX_BITS:
-            return _first_of(lambda: _set_sum(parts, FEW_TERMS), lambda: _bit_sum(parts))
+            return first_of(lambda: _set_sum(parts, FEW_TERMS), lambda: _bit_sum(parts))
         if all(2 * d.count(-INF, INF) > d.greatest - d.least for d, _ in parts):
             parts, budget = [(one_by_one(d), c) for d, c in parts], MANY_INTERVALS
         else:
@@ -151,7 +151,7 @@ class Field:
         if (found := self._by_relations) is not None:
             return found
         try:
-            return _first_of(
+            return first_of(
                 lambda: _set_sum(parts, budget),
                 lambda: self._at_scales(int(self.reach)),
                 lambda: _set_sum(parts, MANY_TERMS),
@@ -239,7 +239,7 @@ class Field:
             return INF
         layers = [lags for lags, count in self.groups for _ in range(min(count, 2))]
         if len(layers) == 1 and isinstance(one := layers[0], Apart):
-            return _first_of(lambda: one.first_missing, lambda: first_gap(self.groups)) - 1
+            return first_of(lambda: one.first_missing, lambda: first_gap(self.groups)) - 1
         return first_gap(self.groups) - 1
 
     @cached_property
@@ -267,16 +267,6 @@ class Field:
             if total == mask:
                 return None
         return bits.first_missing(total) if total != mask else None
-
-
-def _first_of(*ways: Callable[[], T]) -> T:
-    """What the first of the ways says that is not too large."""
-    for way in ways[:-1]:
-        try:
-            return way()
-        except TooLarge:
-            continue
-    return ways[-1]()
 
 
 def _runs_of(lags: IntSet) -> list[tuple[int, int]]:

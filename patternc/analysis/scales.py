@@ -8,7 +8,7 @@ the sums of fewer layers are among those of more: of each point the least c is e
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from patternc.analysis import generic, nearby
@@ -16,6 +16,7 @@ from patternc.analysis.generic import Group
 from patternc.analysis.intset import INF, Bound, TooLarge
 from patternc.analysis.lagset import Term, union_of
 from patternc.analysis.nearby import Members, Point
+from patternc.analysis.pieces import first_of
 
 LONG_PERIODS = (1 << 20, 1 << 8)
 """Terms of a longer period are long ones; tried one after another."""
@@ -60,11 +61,11 @@ def _within(groups: Groups, top: int) -> tuple[list[tuple[list[Term], int]], boo
 def _by_relations(groups: Groups, top: int) -> Members:
     first, second = ([_split(terms, count, longest) for terms, count in groups] for longest in LONG_PERIODS)
     ways = [first] if first == second else [first, second]
-    return _first_of(*(lambda some=some: generic.members(some, top) for some in ways))
+    return first_of(*(lambda some=some: generic.members(some, top) for some in ways))
 
 
 def _whole(groups: Groups, top: int) -> Members:
-    return _first_of(lambda: _by_relations(groups, top), lambda: _members(groups, top))
+    return first_of(lambda: _by_relations(groups, top), lambda: _members(groups, top))
 
 
 def _members(groups: Groups, top: int) -> Members:
@@ -113,16 +114,6 @@ def _with_fewer_hops(groups: Groups, top: int) -> Members:
         # The first gap of a part that repeats is in its first period.
         gap += (gap + k * p) // (few * p) * (hops - few) * p
     return Members(some.count + (hops - few) * (more.count - some.count), gap)
-
-
-def _first_of(*ways: Callable[[], Members]) -> Members:
-    """What the first of the ways says that is not too large."""
-    for way in ways[:-1]:
-        try:
-            return way()
-        except TooLarge:
-            continue
-    return ways[-1]()
 
 
 def _most_hops(groups: Groups) -> tuple[int, Term] | None:

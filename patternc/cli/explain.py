@@ -88,8 +88,8 @@ def _cost(instance: Instance, n: int, heads: int | None, head_dim: int, dtype: s
     from patternc.lowering.cost import cost, distinct_softmaxes
     from patternc.lowering.scan import TooLongError
 
-    def tile(rows: int, shared: bool) -> tuple[int, int]:
-        return forward_tile(head_dim, dtype, rows, shared, device=device)
+    def tile(rows: int, shared: bool, heavy: bool) -> tuple[int, int]:
+        return forward_tile(head_dim, dtype, rows, shared, heavy, device=device)
 
     try:
         with progress(f"{instance.name}: softmaxes counted", distinct_softmaxes(instance, heads)) as step:

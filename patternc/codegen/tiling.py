@@ -10,17 +10,17 @@ from patternc import resources
 from patternc.lowering.devices import Device
 
 
-def forward_tile(head_dim: int, dtype: str, rows: int, shared: bool = False, *, device: Device) -> tuple[int, int]:
+def forward_tile(head_dim: int, dtype: str, rows: int, shared: bool, heavy: bool, *, device: Device) -> tuple[int, int]:
     """Queries and keys of a tile of a forward kernel whose residue classes have ``rows`` rows.
 
-    With ``shared``, of a tile in which several classes lie side by side.
+    With ``shared``, of a tile in which several classes lie side by side; ``heavy`` as the rule means it.
     """
     rule = _rule()
     chip = rule["Chip"](device.shared * 1024, device.hopper, device.hip)
     if shared:
         tile = rule["packing"]("forward", head_dim, dtype, chip)
     else:
-        tile = rule["tiling"]("forward", head_dim, dtype, rows=rows, chip=chip)
+        tile = rule["tiling"]("forward", head_dim, dtype, rows=rows, chip=chip, heavy=heavy)
     return tile.BLOCK_Q, tile.BLOCK_K
 
 

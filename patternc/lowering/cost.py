@@ -22,7 +22,7 @@ from patternc.lowering.terms import number
 from patternc.lowering.visits import visited_tiles
 from patternc.lowering.words import term_words, why
 
-Tiling: TypeAlias = Callable[[int, bool], tuple[int, int]]
+Tiling: TypeAlias = Callable[[int, bool, bool], tuple[int, int]]
 BLOCK = 128
 """The side of a block-sparse library's blocks."""
 FLOPS_A_PAIR = 4
@@ -142,7 +142,7 @@ def cost(
     progress: Callable[[], None] = lambda: None,
 ) -> Cost:
     """The cost of a pattern.  ``tiling`` gives the queries and keys of a tile where residue classes have so many rows,
-    and of a tile that several classes share.
+    of a tile that several classes share, and of a guarded part's.
 
     ``progress`` is called after every distinct softmax.  Raises `InstantiationError` for a head count that the pattern
     does not take, and `TooLongError` where a condition has no closed form and the sequence is too long to look at its
@@ -196,10 +196,10 @@ def _works(relation: Relation, plan: Plan, branch: int, head: int, n: int, tilin
     parts = [p for p in plan.branches[branch].parts if p.heads is None or head in p.heads]
     for scheduled, part in zip(schedule(relation), parts, strict=True):
         period = _least_period(part)
-        tile = tiling(-(-n // period), True)
+        tile = tiling(-(-n // period), True, False)
         classes = classes_in_a_tile(part, n, min(tile), period)
         if classes == 1:
-            tile = tiling(-(-n // period), False)
+            tile = tiling(-(-n // period), False, part.guarded)
         held = _relation_of(scheduled)
         if classes > 1:
             found = counted(held, n).pairs, -(-min(period, n) // classes)

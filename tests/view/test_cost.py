@@ -25,7 +25,7 @@ TILE = (8, 16)
 
 
 def report(instance: Instance, n: int, heads: int | None = None) -> Cost:
-    return cost(instance, n, lambda rows, shared: (4, 4) if shared else TILE, heads, head_dim=4, dtype="float32")
+    return cost(instance, n, lambda rows, shared, heavy: (4, 4) if shared else TILE, heads, head_dim=4, dtype="float32")
 
 
 PATTERNS = [
@@ -143,7 +143,10 @@ def test_tile_sizes_are_those_of_the_emitted_file() -> None:
                     chip = module.Chip(device.shared * 1024, device.hopper, device.hip)
                     tile = rule("forward", head_dim, dtype, rows=rows, chip=chip)
                     written = str(dtype).removeprefix("torch.")
-                    assert forward_tile(head_dim, written, rows, device=device) == (tile.BLOCK_Q, tile.BLOCK_K)
+                    assert forward_tile(head_dim, written, rows, False, False, device=device) == (
+                        tile.BLOCK_Q,
+                        tile.BLOCK_K,
+                    )
 
 
 @pytest.mark.parametrize(
@@ -155,6 +158,7 @@ def test_tile_sizes_are_those_of_the_emitted_file() -> None:
         ("stride(700, phase = 3)", False),
         ("stride(512) & where(q % 512 == 3)", False),
         ("per_document(stride(700))", False),
+        ("where((q + 2 * k) % 7 == 3)", False),
         ("stride(700) & where(q - k >= h)", False),
     ],
 )
@@ -188,5 +192,5 @@ def test_softmaxes_are_counted_once_each() -> None:
     def progress() -> None:
         seen.calls += 1
 
-    cost(instance, 30, lambda rows, shared: (4, 4) if shared else TILE, progress=progress)
+    cost(instance, 30, lambda rows, shared, heavy: (4, 4) if shared else TILE, progress=progress)
     assert seen.calls == distinct_softmaxes(instance, None)
