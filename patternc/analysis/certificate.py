@@ -1,13 +1,14 @@
 """Certificates: evidence for verdicts that anyone can check with `patternc.analysis.checker`, and its format.
 
-A certificate is the JSON object ``{"format": "patternc certificate", "version": 3, "statements": [...]}``.  Every
+A certificate is the JSON object ``{"format": "patternc certificate", "version": 4, "statements": [...]}``.  Every
 statement is checked by itself, and says all that it shows:
 
 ``pattern``
     A name to show.
 ``layers``
     The lags of each layer, first layer first; the last entry stands for all that follow.  A lag entry
-    ``[start, width, period, hops]`` is ``{start + m*period + [0, width] : 0 <= m <= hops}``, ``hops`` may be ``"oo"``.
+    ``[start, width, period, hops]`` is ``{start + m*period + [0, width] : 0 <= m <= hops}``, ``hops`` may be ``"oo"``;
+    with -1 as a fifth entry these lags are negated: they look ahead.
 ``given``
     Conditions ``[op, left, right]`` that the symbols satisfy.
 ``values``
@@ -15,7 +16,8 @@ statement is checked by itself, and says all that it shows:
     integers.
 ``claim``
     ``[op, left, right]`` with ``op`` one of ``<= < >= > ==``; or ``["covers", n, L]``: after L layers every one of n
-    tokens sees all that it may; or ``["misses", n, L]``: one does not.
+    tokens sees all that it may (all tokens where a layer has a lag that looks ahead within n tokens, else itself and
+    all before it); or ``["misses", n, L]``: one does not.
 ``proof``
     For all integers: a tree of cases, ``{"split": e, "yes": ..., "no": ...}`` for ``e >= 0`` or not.  A leaf is
     ``{"goals": [...], "evidence": [...]}``.  A goal ``g >= 0`` is shown from hypotheses ``h >= 0`` by whole numbers
@@ -33,12 +35,20 @@ statement is checked by itself, and says all that it shows:
 
     For given numbers a leaf without goals, whose ``evidence`` says for each term ``{"path", "hole"}``: a path, the hop
     of each layer, first layer first, that crosses the reach, the prefix, or of a coverage the greatest lag; and the
-    least lag that no path crosses (where that is none below n: n).  For a range of numbers they stand one after
-    another.
+    least lag that no path crosses (where that is none below n: n).  Where a layer looks ahead within n tokens, the path
+    leads from token 0 to the last token before the first one that does not see all (where that is token 0: to token 0),
+    and the hole is the first pair ``[query, key]`` without a path (where there is none: ``[n, 0]``).  With n given no
+    path leaves the tokens 0 to n - 1.  For a range of numbers they stand one after another.
 
 An expression is a number, a symbol, or ``[op, ...]`` with ``op`` one of ``+ - * ** floor max ceil_log2``, or of
 ``reach``, ``coverage``, ``prefix`` with a number of layers, as in a claim; exponents have
-numbers.  The lags of a layer are those of all its heads and branches; none is negative.
+numbers.  The lags of a layer are those of all its heads and branches.
+
+Granted is this, and the checker shows all the rest.  Symbols are integers; L, n and periods are at least 1, the other
+numbers of lags at least 0.  A layer's set D is 0 and its lags.  L >= 0 layers cross sums of L lags, one of each layer;
+where ``D = [0, k] | ({0, p, ..., M p} + [0, a])`` in every layer these are the blocks ``m p + [0, k (L - j) + a j]``
+for 0 <= m <= j M, 0 <= j <= L.  Where no layer looks ahead, n tokens are covered where lags below n are.
+``2^t (ceil_log2(e) - t) <= e - 1`` for t >= 0.
 """
 
 from __future__ import annotations
@@ -50,7 +60,8 @@ from typing import Any
 
 from patternc.analysis import checker
 from patternc.analysis.family import lags
-from patternc.analysis.proof_search import UnprovedError, proof_of
+from patternc.analysis.number_search import UnprovedError
+from patternc.analysis.proof_search import proof_of
 from patternc.analysis.statements import Comparison, Tree, UnstatedError, comparisons_of, conditions_of, lags_of
 from patternc.analysis.subject import heads_of
 from patternc.analysis.symbolic.knowledge import Knowledge, UndeterminedError
@@ -61,7 +72,7 @@ from patternc.ir.program import Pattern, Program, Prove, Stack
 from patternc.ir.relation import Relation, union
 
 FORMAT = "patternc certificate"
-VERSION = 3
+VERSION = 4
 CONTRARY = {
     "<=": (">",),
     "<": (">=",),
@@ -235,9 +246,9 @@ def _about_stack(program: Program, stack: Stack, item: Prove) -> _Layers | None:
 
 
 def _lags(relation: Relation, know: Knowledge) -> list[list[Tree]] | None:
-    """The lags of a layer that has no negative ones."""
-    found = lags(relation, know)
-    return None if found is None or found.down else lags_of(found.up)
+    """The lags of a layer."""
+    found = lags(relation, know, loose=True)
+    return None if found is None else lags_of(found, know)
 
 
 @lru_cache(maxsize=256)

@@ -1,10 +1,4 @@
-"""Checks certificates about receptive fields; `patternc.analysis.certificate` describes their format.
-
-It derives what has to be shown; an exception says that a proof does not show it.  Granted: symbols are integers; L, n,
-periods >= 1, other arguments of lags >= 0; a layer's set D is 0 and its lags, the last layer goes on; L >= 0 layers
-cross sums of L lags, if D = [0, k] | ({0, p, ..., M p} + [0, a]) the blocks ``m p + [0, k (L - j) + a j]`` for
-0 <= m <= j M, 0 <= j <= L; n tokens are covered where lags below n are; ``2^t (ceil_log2(e) - t) <= e - 1``, t >= 0.
-"""
+"""Checks certificates about receptive fields; `patternc.analysis.certificate` says what is granted."""
 
 # pyright: basic, reportOperatorIssue=false, reportAttributeAccessIssue=false, reportArgumentType=false
 from fractions import Fraction
@@ -46,7 +40,8 @@ class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows
         read = {str(lag): lag for lags in data["layers"] for lag in lags}
         read = {text: [e if e == "oo" else self.value(e) for e in lag] for text, lag in read.items()}
         self.layers = [[read[str(lag)] for lag in lags] for lags in data["layers"]]
-        for start, width, period, hops in read.values():
+        for start, width, period, hops, *less in read.values():
+            ensure(less in ([], [Poly(-1)]), "lags that are neither as they are nor negated")
             self.hyps += [start, width, period - 1, Poly() if hops == "oo" else hops]
         for condition in [*data["given"], *splits]:
             self.hyps += self.gaps(*condition)
@@ -87,10 +82,8 @@ class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows
         return next(v for gap, v in ((a - b, a), (b - a, b), (b - a - 1, b)) if gap.number >= 0 or gap in self.hyps)
 
     def ceil_log2(self, e):
-        log, _ = (
-            Poly({(f"ceil_log2 {e}",): 1} if self.values is None else (e.number - 1).bit_length()),
-            self.show(e - 1),
-        )
+        self.show(e - 1)
+        log = Poly({(f"ceil_log2 {e}",): 1} if self.values is None else (e.number - 1).bit_length())
         self.hyps += [log, *(e - 1 - (log - t) * 2**t for t in range(4))]
         return log
 
@@ -118,33 +111,40 @@ class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows
         self.hyps += [held - total, held - wide - 1, held - count * hops - 1, *[total - held, end + 1 - held] * whole]
         return held if whole else end
 
-    def counted(self, op, count, cap=None):  # The lags (those below a cap) that so many layers cross, as bits.
+    def counted(self, op, count, cap=None):  # The lags that are crossed, as bits; of n tokens those below n, or pairs.
         (path, gap), _ = map(next(self.evidence).get, ("path", "hole")), self.show(count)
-        bits, limit = 1, min(MAX_BITS if cap is None else cap.number, MAX_WORK // (count.number + 1))
+        far = min(most := MAX_WORK // (count.number + 1), MAX_BITS if cap is None else cap.number)
+        layers = [[[min(far + 1, far if e == "oo" else e.number) for e in lag] for lag in lags] for lags in self.layers]
+        ahead = [lag for lags in layers for lag in lags if len(lag) > 4]
+        zero = 0 if cap else len(path) * max([0, *(s + w + p * m for s, w, p, m, _ in ahead)])
+        unit = far if cap and any(0 < (s or min(w, 1) or (m and p)) < far for s, w, p, m, _ in ahead) else 1
+        size = zero + far * unit
+        ensure(size <= 2 * most and max(zero, unit * unit) <= MAX_BITS and cap in (None, Poly(far)), "it is too large")
+        bits = int(("1" + "0" * unit) * (unit - 1) + "1", 2) << zero
         for i, hop in enumerate(path):
-            union, crossed = bits, hop == 0
-            for lag in self.layers[min(i, len(self.layers) - 1)]:
-                start, width, period, hops = (min(limit + 1, limit if e == "oo" else e.number) for e in lag)
-                crossed |= (x := hop - start) - period * max(0, min(x // period, hops)) in range(width + 1)
-                part = bits << start
-                for step, many in ((1, width), (period, min(hops, limit // period + 1))):
+            union, crossed, at = bits, hop == 0, sum(path[: i + 1])
+            for start, width, period, hops, *less in layers[min(i, len(layers) - 1)]:
+                move, x = (int.__rshift__, -hop - start) if less else (int.__lshift__, hop - start)
+                crossed |= x - period * max(0, min(x // period, hops)) in range(width + 1)
+                part = move(bits, start * unit)
+                for step, many in ((1, width), (period, min(hops, far // period + 1))):
                     while many:
-                        part, many = part | part << step * (many + 1 >> 1), many >> 1
+                        part, many = part | move(part, unit * step * (many + 1 >> 1)), many >> 1
                 union |= part
-            bits = union & (1 << limit) - 1 if cap == Poly(limit) else union
-            ensure(crossed and bits.bit_length() <= limit, "too large to check, or a hop that is none")
-        hole = (~bits & bits + 1).bit_length() - 1
-        lag = hole - 1 if op == "prefix" else bits.bit_length() - 1
-        ensure((len(path), sum(path), gap) == (count.number, lag, None if op == "reach" else hole), "a path elsewhere")
-        return Poly(bits.bit_count() if op == "coverage" else lag)
+            bits = union if not cap else union & (1 << size) - 1
+            ensure(crossed and bits.bit_length() <= size and (not cap or 0 <= at < far), "far, or a hop that is none")
+        hole = (~(held := bits >> zero) & held + 1).bit_length() - 1
+        lag = max(hole // unit - 1, 0) if op == "prefix" else held.bit_length() - 1
+        hole = None if op == "reach" else hole if unit == 1 else [*divmod(hole, unit)]
+        ensure((len(path), sum(path), gap) == (count.number, lag, hole), "a path elsewhere")
+        return Poly(held.bit_count() if op == "coverage" else lag)
 
 
 def check(data, proof, splits=()):  # For every number of a range; and in every case: a ``split`` is >= 0, or it is < 0.
-    for name, span in (data["values"] or {}).items():
-        if isinstance(span, list):
-            ensure(0 <= span[1] - span[0] < MAX_RANGE, "a range that is none")
-            points, proof = range(span[0], span[1] + 1), {**proof, "evidence": iter(proof["evidence"])}
-            return [check({**data, "values": {**data["values"], name: x}}, proof) for x in points]
+    for name, (first, last) in [x for x in (data["values"] or {}).items() if isinstance(x[1], list)]:
+        ensure(0 <= last - first < MAX_RANGE, "a range that is none")
+        proof = {**proof, "evidence": iter(proof["evidence"])}
+        return [check({**data, "values": {**data["values"], name: x}}, proof) for x in range(first, last + 1)]
     if "split" not in proof:
         return Case(data, proof, splits)
     return [check(data, proof[way], [*splits, (op, proof["split"], 0)]) for way, op in (("yes", ">="), ("no", "<"))]

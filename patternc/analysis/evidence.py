@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from patternc.analysis import bits
 from patternc.analysis.apart import Apart
 from patternc.analysis.depth import GRAPH_LIMIT, lags_at, sees_future
-from patternc.analysis.intset import IntSet, TooLarge, interval
+from patternc.analysis.intset import INF, IntSet, TooLarge, interval
 from patternc.analysis.lagset import terms_of
 from patternc.analysis.receptive_field import MAX_BITS, Field, field_of
 from patternc.analysis.rows import composed, targets
@@ -34,7 +34,9 @@ def lag_path(sets: Sequence[IntSet | Apart], lag: int) -> tuple[int, ...] | None
         found = skips.path(lag, len(sets))
         if found is not None:
             return found
-    if any(s.least < 0 for s in sets) or len(sets) * (lag + 1) > MAX_TRACE:
+    if any(s.least < 0 for s in sets):
+        return _path_both_ways(sets, lag)
+    if len(sets) * (lag + 1) > MAX_TRACE:
         return None
     sets = [s & interval(0, lag) for s in sets]
     mask, sums = bits.ones(lag + 1), [1]
@@ -50,6 +52,16 @@ def lag_path(sets: Sequence[IntSet | Apart], lag: int) -> tuple[int, ...] | None
         hops.append(hop)
         lag -= hop
     return tuple(hops)
+
+
+def _path_both_ways(sets: Sequence[IntSet | Apart], lag: int) -> tuple[int, ...] | None:
+    """The same with negative lags among them: each set is counted from its least one on."""
+    found = [s for s in sets if isinstance(s, IntSet) and s.least != -INF]
+    if len(found) < len(sets):
+        return None
+    lowest = [int(s.least) for s in found]
+    hops = lag_path([s.shifted(-low) for s, low in zip(found, lowest, strict=True)], lag - sum(lowest))
+    return None if hops is None else tuple(hop + low for hop, low in zip(hops, reversed(lowest), strict=True))
 
 
 def pair_path(model: Model, n: int, layers: int, query: int, key: int) -> tuple[int, ...] | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from patternc.analysis.symbolic.knowledge import Knowledge
+from patternc.analysis.symbolic.knowledge import Knowledge, UndeterminedError
 from patternc.ir.expr import ONE, ZERO, Expr, Int, Sym, add, arith, compare, mul, sub
 from patternc.ir.program import Infinity
 from patternc.ir.recognise import recognised
@@ -96,24 +96,25 @@ def _expanded(relation: Relation, complemented: bool) -> list[Part] | None:
             return [(atom,) for atom in (relation.complement() if complemented else (relation,))]
 
 
-def lags(relation: Relation, know: Knowledge) -> Lags | None:
+def lags(relation: Relation, know: Knowledge, loose: bool = False) -> Lags | None:
     """The lags that the relation holds, where it is a function of the lag alone; else None.
 
-    Raises `UndeterminedError` where the form depends on the parameters.
+    Where it is ``loose``, lag 0 may stand among the negated ones.  Raises `UndeterminedError` where the form depends on
+    the parameters.
     """
     found = Lags()
     expanded = parts(relation, know)
     if expanded is None:
         return None
     for part in expanded:
-        both = part_lags(part, know)
+        both = part_lags(part, know, loose)
         if both is None:
             return None
         found = found.union(both)
     return found
 
 
-def part_lags(part: Part, know: Knowledge) -> Lags | None:
+def part_lags(part: Part, know: Knowledge, loose: bool = False) -> Lags | None:
     """The lags of a conjunction; None where it is not a function of the lag alone."""
     bounds = [a for a in part if isinstance(a, Lag)]
     residues = list(dict.fromkeys(a for a in part if isinstance(a, LagMod)))
@@ -122,7 +123,13 @@ def part_lags(part: Part, know: Knowledge) -> Lags | None:
     if any(N.name in a.member().symbols for a in part):
         return None
     up = _upward(bounds, residues, ZERO, know)
-    down = _upward([a.mirrored() for a in bounds], [a.mirrored() for a in residues], ONE, know)
+    turned = [a.mirrored() for a in bounds], [a.mirrored() for a in residues]
+    try:
+        down = _upward(*turned, ONE, know)
+    except UndeterminedError:
+        if not loose:
+            raise
+        down = _upward(*turned, ZERO, know)
     return None if up is None or down is None else Lags(up, down)
 
 
@@ -161,7 +168,7 @@ def side(blocks: Iterable[Block], know: Knowledge) -> Side | None:
     window: Expr = ZERO
     intervals: list[Block] = []
     strided: list[Block] = []
-    for block in _merged([_from_zero(b, know) for b in blocks], know):
+    for block in _merged([from_zero(b, know) for b in blocks], know):
         if block.start == ZERO and block.width == ZERO and block.hops is not None and block.hops != ZERO:
             # Lag 0 and one more are one more.
             alone = know.proves(compare("==", block.hops, ONE))
@@ -188,8 +195,10 @@ def side(blocks: Iterable[Block], know: Knowledge) -> Side | None:
     return Side(window, tuple(_merged(skips, know)))
 
 
-def _from_zero(block: Block, know: Knowledge) -> Block:
-    """A stride that begins with its period as one that begins with lag 0, which is held anyway."""
+def from_zero(block: Block, know: Knowledge) -> Block:
+    """A stride that begins with its period, or a window with 1, as one that begins with lag 0, which is held anyway."""
+    if block.hops == ZERO and block.start == ONE:
+        return Block(ZERO, know.normal(add(block.width, ONE)))
     strided = block.hops != ZERO and block.width == ZERO
     return _one_hop_earlier(block, know) if strided and know.proves(compare("==", block.start, block.period)) else block
 

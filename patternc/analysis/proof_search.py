@@ -6,19 +6,14 @@ So the two cannot disagree about what is shown, and the checker needs to know no
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import cached_property, lru_cache
 from itertools import takewhile
 from math import lcm
 from typing import Any, NamedTuple
 
 from patternc.analysis import checker
-from patternc.analysis.evidence import lag_path
-from patternc.analysis.intset import INF, IntSet, interval
-from patternc.analysis.lagset import Term, union_of
-from patternc.analysis.receptive_field import Field
+from patternc.analysis.number_search import UnprovedError, proof_for_numbers
 from patternc.analysis.symbolic.polynomial import Poly
 from patternc.analysis.symbolic.positivity import contradiction
 
@@ -27,12 +22,6 @@ MAX_FOUND = 4096
 _FOUND: dict[Poly, list[list[tuple[int, list[Poly]]]]] = {}
 """Combinations that were found, by the last of their hypotheses."""
 MAX_CASES = 24
-MAX_LAYERS = 4096
-MAX_BITS = 1 << 26
-
-
-class UnprovedError(ValueError):
-    """No proof was found."""
 
 
 class _SplitError(Exception):
@@ -45,19 +34,7 @@ def proof_of(statement: dict[str, Any]) -> dict[str, Any]:
     """A proof that the checker accepts.  Raises `UnprovedError`."""
     if statement["values"] is None:
         return _tree(statement, (), [MAX_CASES])
-    leaf: dict[str, Any] = {"goals": [], "evidence": []}
-    _numbers(statement, leaf)
-    return leaf
-
-
-def _numbers(statement: dict[str, Any], leaf: dict[str, Any]) -> None:
-    """Adds what the statement needs for its numbers, one after another for a range."""
-    for name, span in statement["values"].items():
-        if isinstance(span, list):
-            for x in range(span[0], span[1] + 1):
-                _numbers({**statement, "values": {**statement["values"], name: x}}, leaf)
-            return
-    _Numbers(statement, leaf)
+    return proof_for_numbers(statement)
 
 
 def _tree(statement: dict[str, Any], splits: tuple[Any, ...], budget: list[int]) -> dict[str, Any]:
@@ -84,40 +61,6 @@ def _tree(statement: dict[str, Any], splits: tuple[Any, ...], budget: list[int])
         "yes": _tree(statement, (*splits, (">=", split, 0)), budget),
         "no": _tree(statement, (*splits, ("<", split, 0)), budget),
     }
-
-
-class _Numbers(checker.Case):
-    """A statement about given numbers; the paths that are asked for go to ``leaf``."""
-
-    def __init__(self, statement: dict[str, Any], leaf: dict[str, Any]):
-        self.leaf = leaf
-        super().__init__(statement, leaf, ())
-
-    def counted(self, op: str, count: checker.Poly, cap: checker.Poly | None = None) -> checker.Poly:
-        """The value of a term, with a path there and the least lag that none crosses."""
-        self.show(count)
-        if count.number > MAX_LAYERS:
-            raise UnprovedError("too many layers")
-        layers = [self.sets[min(i, len(self.sets) - 1)] for i in range(int(count.number))]
-        field, last = Field(list(Counter(layers).items())), MAX_BITS if cap is None else int(cap.number) - 1
-        hole = None if op == "reach" else int(min(field.prefix, last)) + 1
-        lag = hole - 1 if op == "prefix" and hole is not None else sum(layer.greatest for layer in layers)
-        hops = lag_path(layers, int(lag)) if lag <= MAX_BITS else None
-        if hops is None:
-            raise UnprovedError(f"a path across {lag}")
-        self.leaf["evidence"].append({"path": list(reversed(hops)), "hole": hole})
-        return checker.Poly(int(field.coverage if op == "coverage" else lag))
-
-    @cached_property
-    def sets(self) -> list[IntSet]:
-        """The lags of each layer."""
-        numbers: Any = self.layers
-        return [_lags(tuple(tuple(e if e == "oo" else e.number for e in lag) for lag in layer)) for layer in numbers]
-
-
-@lru_cache(maxsize=256)
-def _lags(layer: tuple[tuple[Any, ...], ...]) -> IntSet:
-    return union_of(Term(s, p, INF if m == "oo" else m, w) for s, w, p, m in layer) | interval(0, 0)
 
 
 class _Search(checker.Case):

@@ -90,19 +90,21 @@ def _layers(layers: list[Any]) -> str:
 
 
 def _layer(lags: list[Any]) -> str:
-    held = [_lag(*lag) for lag in lags if lag != [0, 0, 1, 0]] or ["0"]
+    held = [_lag(*lag) for lag in lags if lag[:4] != [0, 0, 1, 0]] or ["0"]
     return "{" + " | ".join(dict.fromkeys(held)) + "}"
 
 
-def _lag(start: Any, width: Any, period: Any, hops: Any) -> str:
+def _lag(start: Any, width: Any, period: Any, hops: Any, *negated: Any) -> str:
     run = expression(start) if width == 0 else f"{expression(start)}..{expression(_sum(start, width))}"
+    sign, held = "-" if negated else "", f"-({run})" if negated else run
     if hops == 0:
-        return run
+        return held
     bound = "m >= 0" if hops == "oo" else f"0 <= m <= {expression(hops)}"
     stride = f"m*{_wrapped(period, 3)}"
-    if width == 0:
-        return f"{stride if start == 0 else f'{expression(start)} + {stride}'} ({bound})"
-    return f"{stride} + ({run}) ({bound})"
+    if (start, width) == (0, 0):
+        return f"{sign}{stride} ({bound})"
+    held = f"{run} + {stride}" if width == 0 else f"{stride} + ({run})"
+    return f"-({held}) ({bound})" if negated else f"{held} ({bound})"
 
 
 def _sum(a: Any, b: Any) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from patternc.analysis.family import Block
-from patternc.ir.expr import ZERO, Arith, Compare, Expr, Int, Logic, Sym
+from patternc.analysis.family import Block, Lags, from_zero
+from patternc.analysis.symbolic.knowledge import Knowledge
+from patternc.ir.expr import ONE, ZERO, Arith, Compare, Expr, Int, Logic, Sym
 from patternc.ir.program import Chain, Claim, Covers, GapFree, Measure
 
 Tree: TypeAlias = Any
@@ -119,8 +120,16 @@ def _link(left: Expr, op: str, right: Expr) -> list[Comparison]:
             return [("covers", tokens, bound), ("misses", tokens, fewer)]
 
 
-def lags_of(blocks: Sequence[Block]) -> list[list[Tree]]:
-    """A layer's lags, brought to one window and one stride where they are no more than that."""
+def lags_of(lags: Lags, know: Knowledge) -> list[list[Tree]]:
+    """A layer's lags, then the negated ones where there are any, marked by -1."""
+    up, down = ([from_zero(b, know) for b in side if b != Block(ZERO, ZERO)] for side in (lags.up, lags.down))
+    # One skip is a stride of one hop, as it is where lag 0 belongs to it.
+    down = [skip if (skip := Block(ZERO, b.width, b.start, ONE)) in up and b.hops == ZERO else b for b in down]
+    return _side(up) + ([[*lag, -1] for lag in _side(down)] if down else [])
+
+
+def _side(blocks: Sequence[Block]) -> list[list[Tree]]:
+    """The lags of one sign, brought to one window and one stride where they are no more than that."""
     windows = [b for b in blocks if b.hops == ZERO and b.start == ZERO]
     strides = [b for b in blocks if b.hops != ZERO]
     if len(windows) <= 1 and len(strides) <= 1 and len(windows) + len(strides) == len(blocks):

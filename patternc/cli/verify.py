@@ -15,7 +15,7 @@ from patternc.cli.common import JsonOption, fail
 
 MAX_FILE = 1 << 26
 """The largest certificate, in bytes."""
-FORMAT, VERSION = "patternc certificate", 3
+FORMAT, VERSION = "patternc certificate", 4
 _MISSHAPEN = (
     ValueError,
     TypeError,

@@ -35,6 +35,14 @@ causal pattern runs(a = 1, k = 2, p = 5, hops = 2) {
     require 1 <= a, a < k, k < p, hops >= 1
     attend window(k) | where(0 <= d <= hops * p + a and d % p <= a)
 }
+pattern near_both(l = 2, r = 1) { attend window(l, r) }
+pattern both(k = 1, p = 5, hops = 2) {
+    require k >= 1, hops >= 1, p > k
+    attend window(k, k) | stride(p, hops) | mirror(stride(p, hops))
+}
+pattern endless_both(k = 1, p = 5) { attend window(k, k) | stride(p) | mirror(stride(p)) }
+pattern ahead(a = 2) { attend where(0 - 2 * a <= d <= 0 - a) }
+stack mixed(k = 2) { layers 2: near_both(l = k); layers 2: both(p = 4); layers 1: one }
 stack doubling(k = 2, p = 3) { layers 4: one(k = k, p = p * 2 ** layer) }
 
 prove window_: reach(L) == k*L
@@ -94,6 +102,23 @@ prove runs: k*L < coverage(L) <= reach(L) + 1
 prove runs if k*L < p - 1: 2*coverage(L) == 2*(k*L + 1)*(hops*L + 1) - hops*(k - a)*L*(L + 1)
 prove one if p > k + 1: coverage(L) == reach(L) + 1
 prove wide if k >= p, p >= 2, hops*p > k: prefix(L) >= (L - 1)*hops*p + k
+prove near_both(l = 3, r = 1): covers(9, layers = 8)
+prove near_both(l = 3, r = 1): covers(9, layers = 7)
+prove near_both(l = 3, r = 1): coverage(4) == 13
+prove both(k = 1, p = 5, hops = 2): prefix(3) == 12
+prove both(k = 1, p = 5, hops = 2): gapfree(3)
+prove both(k = 1, p = 5, hops = 2): coverage(3) == 21
+prove both(k = 1, p = 5, hops = 2): covers(24, layers = 4)
+prove both(k = 1, p = 5, hops = 2): depth(12) == 3
+prove both(k = 9, p = 12, hops = 1): covers(10, layers = 1)
+prove endless_both(k = 1, p = 5): depth(20) == 4
+prove ahead(a = 2): covers(3, layers = 3)
+prove ahead(a = 3): covers(3, layers = 3)
+prove ahead(a = 1): reach(3) == 0
+prove mixed: covers(20)
+prove mixed: covers(21)
+prove mixed if L <= 4: covers(9, layers = L)
+prove mixed: reach(L) >= 2*L
 """
 SOURCE = SOURCE.replace("FIRST", "min(L, (p + k - 2) // k - 1)").replace("LAST", "min(L - 1, (p + k - 2) // k - 1)")
 """With how many skips at most a hole is left, and of several skips to one layer less."""
@@ -181,12 +206,15 @@ def crossed(layers: list[list[list[Any]]], values: dict[str, int], count: int) -
 
 def _held(layer: list[list[Any]], values: dict[str, int], layers: list[list[list[Any]]]) -> frozenset[int]:
     held = {0}
-    for start, width, period, hops in layer:
+    for start, width, period, hops, *negated in layer:
+        if negated not in ([], [-1]):
+            raise UndefinedError
+        sign = -1 if negated else 1
         s, w, p = (number(e, values, layers) for e in (start, width, period))
         m = 600 // p if hops == "oo" and p > 0 else number(hops, values, layers)
         if min(s, w, p - 1, m) < 0 or max(s, w, p, m) > 5000 or (m + 1) * (w + 1) > 5000:
             raise UndefinedError
-        held |= {s + i * p + r for i in range(m + 1) for r in range(w + 1)}
+        held |= {sign * (s + i * p + r) for i in range(m + 1) for r in range(w + 1)}
     return frozenset(held)
 
 
@@ -204,8 +232,26 @@ def compared(condition: Any, values: dict[str, int], layers: list[list[list[Any]
     op, left, right = condition
     a, b = number(left, values, layers), number(right, values, layers)
     if op in ("covers", "misses"):
-        return (brute.prefix(crossed(layers, values, b)) >= a - 1) == (op == "covers")
+        return _covered(layers, values, a, b) == (op == "covers")
     return {"<=": a <= b, "<": a < b, ">=": a >= b, ">": a > b, "==": a == b}[op]
+
+
+def _covered(layers: list[list[list[Any]]], values: dict[str, int], n: int, count: int) -> bool:
+    """Whether each of n tokens sees all that it may, token by token where some see what is ahead."""
+    every = [_held(layer, values, layers) for layer in layers]
+    future = any(-n < lag < 0 for held in every for lag in held)
+    if not future:
+        nearby = [frozenset(lag for lag in held if lag >= 0) for held in every]
+        if not 0 <= count <= 9:
+            raise UndefinedError
+        return brute.prefix(_sums(tuple(nearby[min(i, len(nearby) - 1)] for i in range(count)))) >= n - 1
+    if n > 64 or not 0 <= count <= 64:
+        raise UndefinedError
+    seen = [{q} for q in range(n)]
+    for i in range(count):
+        held = every[min(i, len(every) - 1)]
+        seen = [set().union(*(seen[q - lag] for lag in held if 0 <= q - lag < n)) for q in range(n)]
+    return all(len(row) == n for row in seen)
 
 
 def symbols(tree: Any) -> set[str]:

@@ -98,7 +98,7 @@ def test_certificates(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[s
     code, _, err = run(capsys, file, "--certificate", str(path))
     assert code == 1
     assert "certificates for" in err
-    assert json.loads(path.read_text(encoding="utf-8"))["version"] == 3
+    assert json.loads(path.read_text(encoding="utf-8"))["version"] == 4
     code, _, err = run(capsys, file, "--certificate", str(tmp_path / "no" / "c.json"))
     assert code == 2
     assert "--certificate" in err

@@ -100,7 +100,7 @@ def statement() -> dict[str, Any]:
 def document(**changes: Any) -> bytes:
     changed = deepcopy(statement())
     changed.update(changes)
-    return json.dumps({"format": "patternc certificate", "version": 3, "statements": [changed]}).encode()
+    return json.dumps({"format": "patternc certificate", "version": 4, "statements": [changed]}).encode()
 
 
 def nested(depth: int) -> Any:
@@ -128,7 +128,7 @@ def nested(depth: int) -> Any:
         document(proof=None),
         document(values=None, claim=["<=", "k", 3], proof={"goals": [[[1, [0, 99]]]], "evidence": []}),
         document(values=None, claim=["<=", "k", 3], proof={"split": nested(500), "yes": 1, "no": 2}),
-        json.dumps({"format": "patternc certificate", "version": 3, "statements": [3, None, []]}).encode(),
+        json.dumps({"format": "patternc certificate", "version": 4, "statements": [3, None, []]}).encode(),
     ],
 )
 def test_what_shows_nothing_is_invalid(given: bytes) -> None:
@@ -152,8 +152,8 @@ def test_what_shows_nothing_is_invalid(given: bytes) -> None:
         (b'{"format": "something"}', "not a certificate"),
         (b'{"format": "patternc certificate", "version": 1}', "another version"),
         (b'{"format": "patternc certificate", "version": true}', "another version"),
-        (b'{"format": "patternc certificate", "version": 2}', "another version"),
-        (b'{"format": "patternc certificate", "version": 3}', "not a list"),
+        (b'{"format": "patternc certificate", "version": 3}', "another version"),
+        (b'{"format": "patternc certificate", "version": 4}', "not a list"),
     ],
 )
 def test_what_is_no_certificate(given: bytes, message: str) -> None:
@@ -171,6 +171,6 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_nothing_to_check() -> None:
-    done = run("verify", "-", given=b'{"format": "patternc certificate", "version": 3, "statements": []}')
+    done = run("verify", "-", given=b'{"format": "patternc certificate", "version": 4, "statements": []}')
     assert done.returncode == 0
     assert done.stdout.decode() == "0 statements: nothing to check\n"
