@@ -26,12 +26,13 @@ statement is checked by itself, and says all that it shows:
 
     The ``evidence`` says for each prefix and each coverage what is seen, in runs ``[used, most, groups, size, step,
     width, slope]`` of cells that follow each other from lag 0 on.  A cell is ``step`` periods long; block number m of
-    the sum, ``m p + [0, k (L - j) + a j]`` with j skips, begins with the cell that begins at m p.  A run has ``groups``
-    of ``size`` cells each.  In group s = 0, 1, ... the block that begins with a cell, and has ``used + s`` skips, holds
-    its first ``width + slope s + 1`` lags; the other lags of the cell lie in no block, neither in one with ``most + s``
-    or more skips nor in one with fewer.  The last run is a single cell.  For a coverage nothing is seen beyond; for a
-    prefix all cells before are seen as a whole, and the next lag is missing.  For n tokens, hops without end count as
-    n hops: none that is longer stays among them.
+    the sum, ``m p + [-r (L - j), k (L - j) + a j]`` with j skips, begins with the cell that begins where m does.  A run
+    has ``groups`` of ``size`` cells each.  In group s = 0, 1, ... the block that begins with a cell, and has ``used +
+    s`` skips, holds its lags up to ``m p + width + slope s``; the other lags of the cell lie in no block, neither in
+    one with more than ``most + s`` skips nor in one with as many or with fewer.  The last run is a single cell.  Of the
+    first cell the lags from 0 on count.  For a coverage nothing is seen beyond; for a prefix all cells before are seen
+    as a whole, and the next lag is missing.  For n tokens, hops without end count as n hops: none that is longer stays
+    among them.
 
     For given numbers a leaf without goals, whose ``evidence`` says for each term ``{"path", "hole"}``: a path, the hop
     of each layer, first layer first, that crosses the reach, the prefix, or of a coverage the greatest lag; and the
@@ -45,9 +46,11 @@ An expression is a number, a symbol, or ``[op, ...]`` with ``op`` one of ``+ - *
 numbers.  The lags of a layer are those of all its heads and branches.
 
 Granted is this, and the checker shows all the rest.  Symbols are integers; L, n and periods are at least 1, the other
-numbers of lags at least 0.  A layer's set D is 0 and its lags.  L >= 0 layers cross sums of L lags, one of each layer;
-where ``D = [0, k] | ({0, p, ..., M p} + [0, a])`` in every layer these are the blocks ``m p + [0, k (L - j) + a j]``
-for 0 <= m <= j M, 0 <= j <= L.  Where no layer looks ahead, n tokens are covered where lags below n are.
+numbers of lags at least 0.  A layer's set D is 0 and its lags.  L >= 0 layers cross sums of L lags, one of each layer.
+Where ``D = [-r, k] | ({-N p, ..., -p, 0, p, ..., M p} + [0, a])`` in every layer, these are the blocks
+``m p + [-r (L - j), k (L - j) + a j]`` for -N j <= m <= j M, 0 <= j <= L.  Where no layer looks ahead, n tokens are
+covered where lags below n are.  So they are where r = k, N = M and a = 0, if M = 0 or n >= M p + k: windows that lead
+back and ahead can be taken together, as can skips, and of a window and a skip one does not leave the tokens.
 ``2^t (ceil_log2(e) - t) <= e - 1`` for t >= 0.
 """
 

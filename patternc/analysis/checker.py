@@ -1,11 +1,11 @@
 """Checks certificates about receptive fields; `patternc.analysis.certificate` says what is granted."""
 
 # pyright: basic, reportOperatorIssue=false, reportAttributeAccessIssue=false, reportArgumentType=false
-from fractions import Fraction
 from functools import partial, partialmethod, reduce
+from itertools import product
 from operator import add, mul, sub
 
-MAX_TERMS, MAX_BITS, MAX_WORK, MAX_RANGE, HALF = 4000, 1 << 26, 1 << 33, 1 << 10, Fraction(1, 2)
+MAX_TERMS, MAX_BITS, MAX_WORK, MAX_RANGE = 4000, 1 << 26, 1 << 33, 1 << 10
 PLAIN = {"+": add, "-": sub, "*": mul, "**": lambda a, b: reduce(mul, [a] * range(64).index(b.number), Poly(1))}
 ARITY = {"floor": 2, "max": 2, "ceil_log2": 1, "reach": 1, "prefix": 1, "coverage": 1}  # Terms stand last.
 SIGNS = {"<=": [(1, 0)], "<": [(1, 1)], ">=": [(-1, 0)], ">": [(-1, 1)], "==": [(1, 0), (-1, 0)]}
@@ -37,12 +37,10 @@ class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows
         self.values, self.goals, self.evidence = data["values"], [*proof["goals"]], iter(proof["evidence"])
         vars(self).update({op: partial(self.seen if self.values is None else self.counted, op) for op in [*ARITY][3:]})
         self.hyps = [self.value(e) - 1 for e in ("L", "n") if self.values is None or e in {**self.values}]
-        read = {str(lag): lag for lags in data["layers"] for lag in lags}
-        read = {text: [e if e == "oo" else self.value(e) for e in lag] for text, lag in read.items()}
+        read = {text: [*map(self.value, x)] for text, x in {str(x): x for lags in data["layers"] for x in lags}.items()}
         self.layers = [[read[str(lag)] for lag in lags] for lags in data["layers"]]
-        for start, width, period, hops, *less in read.values():
-            ensure(less in ([], [Poly(-1)]), "lags that are neither as they are nor negated")
-            self.hyps += [start, width, period - 1, Poly() if hops == "oo" else hops]
+        ensure(all(lag[4:] in ([], [Poly(-1)]) for lag in read.values()), "lags neither as they are nor negated")
+        self.hyps += [e for s, w, p, m, *_ in read.values() for e in (s, w, p - 1, Poly() if m == "oo" else m)]
         for condition in [*data["given"], *splits]:
             self.hyps += self.gaps(*condition)
         self.show(*self.gaps(*data["claim"]))
@@ -60,12 +58,11 @@ class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows
         for goal in goals:
             known, parts = [*self.hyps, *given, Poly(-1) - goal], self.goals.pop(0)
             ensure(all(type(count) is int and count >= 0 and len(chosen) < 9 for count, chosen in parts), "no factor")
-            products = (reduce(mul, (known[i] for i in chosen), Poly(count)) for count, chosen in parts)
-            ensure(reduce(add, products, Poly()).number < 0, "a sum that shows nothing")
+            ensure(sum((reduce(mul, [known[i] for i in x], Poly(c)) for c, x in parts), Poly()).number < 0, "no proof")
 
     def value(self, expr):
-        if isinstance(expr, int):
-            return Poly(int(expr))
+        if isinstance(expr, int) or expr == "oo":
+            return expr if expr == "oo" else Poly(int(expr))
         if isinstance(expr, str) and expr.isidentifier():
             return Poly({(expr,): 1}) if self.values is None else self.value(self.values[expr])
         op, *args = expr
@@ -82,60 +79,63 @@ class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows
         return next(v for gap, v in ((a - b, a), (b - a, b), (b - a - 1, b)) if gap.number >= 0 or gap in self.hyps)
 
     def ceil_log2(self, e):
-        self.show(e - 1)
-        log = Poly({(f"ceil_log2 {e}",): 1} if self.values is None else (e.number - 1).bit_length())
+        log, _ = Poly({(f"log2 {e}",): 1} if self.values is None else (e.number - 1).bit_length()), self.show(e - 1)
         self.hyps += [log, *(e - 1 - (log - t) * 2**t for t in range(4))]
         return log
 
     def seen(self, op, count, cap=None):  # Cells of some periods in turn: what is seen of each, to a gap or of all.
-        (lags,), low, total, _ = self.layers, Poly(), Poly(), self.show(count)
+        (lags,), _ = self.layers, self.show(count)
         if op == "reach":
-            return count * reduce(self.max, (start + w + p * hops for start, w, p, hops in lags), Poly())
-        (start, k, _, none), (other, a, p, hops) = lags
+            return count * reduce(self.max, (start + w + p * m for start, w, p, m, *less in lags if not less), Poly())
+        (u, k, _, v), (x, a, p, hops), *less = lags
+        (y, r, _, z, _), *rest = less or [[Poly()] * 5]
+        ensure(rest == [[*lags[1], Poly(-1)]] * bool(less) and not any((u, v, x, y, z, less and a)), "other lags")
         hops, wide, gain, whole = cap if hops == "oo" else hops, k * count, a - k, op == "coverage"
+        s, i, m, j, far, got = (Poly({(name,): 1}) for name in ("s'", "i'", "m'", "j'", "far'", f"coverage {count}"))
+        self.show(*(e for _ in rest if cap for e in (r - k, k - r, (cap - p * hops - k) * bool(hops))))
         runs = [[*map(self.value, run)] for run in next(self.evidence)]
-        ensure(runs and start == none == other == Poly(), "no cell, or neither a window nor skips")
-        s, i, m, j, far, held = (Poly({(name,): 1}) for name in ("s'", "i'", "m'", "j'", "far'", f"coverage {count}"))
-        self.show(*(e for run in runs for e in run[2:5]))
-        for left, (used, most, groups, size, step, width, slope) in reversed([*enumerate(reversed(runs))]):
-            ensure(left or (groups == size == Poly(1) and (whole or total == low * p)), "no last cell")
-            s, i = (s, i) if left else (Poly(), Poly())
-            within, first = [s, groups - 1 - s, i - s * size, s * size + size - 1 - i, far], low + i * step
-            used, after, end = used + s, first + step, first * p + (own := width + slope * s)
-            edge = after * p - 1 if left else end + 1 + far * whole
-            self.show(own, edge - end, used, count - used, used * hops - first, wide + gain * used - own, given=within)
-            hole = [*within, m, j, count - j, j * hops - m, edge - m * p, m * p + wide + gain * j - end - 1]
-            for case in ([m - after], [after - 1 - m, j - most - s], [after - 1 - m, most + s - 1 - j]):
-                self.show(Poly(-1), given=[*hole, edge - end - 1, *case])
-            low, total = low + groups * size * step, total + groups * size * (width + slope * (groups - 1) * HALF + 1)
-        self.hyps += [held - total, held - wide - 1, held - count * hops - 1, *[total - held, end + 1 - held] * whole]
-        return held if whole else end
+        low, seen = Poly(), r * (runs[0][0] - count) * 2
+        for left, (used, most, many, size, step, width, slope) in reversed([*enumerate(reversed(runs))]):
+            back, turn, s, i = r * (count - used), runs[-left][0] - used - many + 1, s * (left > 0), i * (left > 0)
+            ensure(left or (many == size == Poly(1) and (whole or seen == (low * p - back) * 2)), "no last cell")
+            ensure(not left or not less or Poly(1) in (many, turn), "cells that are not neighbours")
+            within, at = [s, many - 1 - s, i - s * size, last := s * size + size - 1 - i, far], low + i * step
+            low, seen = low + (n := many * size) * step, seen + n * ((width + back + 1) * 2 + (slope - r) * (many - 1))
+            self.show(many, size - bool(left and less and turn), step)
+            used, after, end, u = used + s, at + step, at * p + (own := width + slope * s), most + s
+            for bound, then in (left and less and [(last - 1, used), (Poly() - last, used + turn)]) or [(far, used)]:
+                edge, here = after * p - 1 - r * (count - then) if left else end + 1 + far * whole, [*within, bound]
+                self.show(edge - end, own, used, count - used, used * hops - at, wide + gain * used - own, given=here)
+                here += [j, count - j, j * hops - m, edge - end - 1, edge - m * p + r * (count - j)]
+                for side, split in product((m - after, after - 1 - m), ([j - u - 1], [j - u, u - j], [u - 1 - j])):
+                    self.show(Poly(-1), given=[*here, m * p + wide + gain * j - end - 1, side, *split])
+        self.hyps += [got * 2 - seen, got - wide - 1, got - count * hops - 1, *[seen - got * 2, end + 1 - got] * whole]
+        return got if whole else end
 
     def counted(self, op, count, cap=None):  # The lags that are crossed, as bits; of n tokens those below n, or pairs.
         (path, gap), _ = map(next(self.evidence).get, ("path", "hole")), self.show(count)
-        far = min(most := MAX_WORK // (count.number + 1), MAX_BITS if cap is None else cap.number)
+        far = min(top := MAX_WORK // (count.number + 1), MAX_BITS if cap is None else cap.number)
         layers = [[[min(far + 1, far if e == "oo" else e.number) for e in lag] for lag in lags] for lags in self.layers]
         ahead = [lag for lags in layers for lag in lags if len(lag) > 4]
         zero = 0 if cap else len(path) * max([0, *(s + w + p * m for s, w, p, m, _ in ahead)])
-        unit = far if cap and any(0 < (s or min(w, 1) or (m and p)) < far for s, w, p, m, _ in ahead) else 1
-        size = zero + far * unit
-        ensure(size <= 2 * most and max(zero, unit * unit) <= MAX_BITS and cap in (None, Poly(far)), "it is too large")
-        bits = int(("1" + "0" * unit) * (unit - 1) + "1", 2) << zero
+        row = far if cap and any(0 < (s or min(w, 1) or (m and p)) < far for s, w, p, m, _ in ahead) else 1
+        ensure((size := zero + far * row) <= 2 * top and zero + row**2 <= MAX_BITS and cap in (None, Poly(far)), "big")
+        bits = int(("1" + "0" * row) * (row - 1) + "1", 2) << zero
         for i, hop in enumerate(path):
             union, crossed, at = bits, hop == 0, sum(path[: i + 1])
             for start, width, period, hops, *less in layers[min(i, len(layers) - 1)]:
                 move, x = (int.__rshift__, -hop - start) if less else (int.__lshift__, hop - start)
                 crossed |= x - period * max(0, min(x // period, hops)) in range(width + 1)
-                part = move(bits, start * unit)
+                part = move(bits, start * row)
                 for step, many in ((1, width), (period, min(hops, far // period + 1))):
                     while many:
-                        part, many = part | move(part, unit * step * (many + 1 >> 1)), many >> 1
+                        part, many = part | move(part, row * step * (many + 1 >> 1)), many >> 1
                 union |= part
             bits = union if not cap else union & (1 << size) - 1
             ensure(crossed and bits.bit_length() <= size and (not cap or 0 <= at < far), "far, or a hop that is none")
         hole = (~(held := bits >> zero) & held + 1).bit_length() - 1
-        lag = max(hole // unit - 1, 0) if op == "prefix" else held.bit_length() - 1
-        hole = None if op == "reach" else hole if unit == 1 else [*divmod(hole, unit)]
+        lag = max(hole // row - 1, 0) if op == "prefix" else held.bit_length() - 1
+        hole = None if op == "reach" else hole if row == 1 else [*divmod(hole, row)]
         ensure((len(path), sum(path), gap) == (count.number, lag, hole), "a path elsewhere")
         return Poly(held.bit_count() if op == "coverage" else lag)
 

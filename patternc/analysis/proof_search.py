@@ -74,10 +74,19 @@ class _Search(checker.Case):
 
     def show(self, *goals: checker.Poly, given: Sequence[checker.Poly] = ()) -> None:
         for goal in goals:
-            found = _combination([*self.hyps, *given, checker.Poly(-1) - goal])
+            found = self._combination([*given, checker.Poly(-1) - goal])
             if found is None:
-                raise UnprovedError(f"{dict(goal)} >= 0")
+                raise UnprovedError(f"{goal} >= 0")
             self.leaf["goals"].append(found)
+
+    def _combination(self, polys: Sequence[Any]) -> list[list[Any]] | None:
+        """A combination of the hypotheses and ``polys``; first without what is known of counts that do not occur."""
+        spoken_of = _names(polys)
+        near = [i for i, h in enumerate(self.hyps) if all(x in spoken_of or x[:8] != "coverage" for x in _names([h]))]
+        if len(near) < len(self.hyps) and (found := _combination([*(self.hyps[i] for i in near), *polys])):
+            places = [*near, *range(len(self.hyps), len(self.hyps) + len(polys))]
+            return [[count, [places[i] for i in chosen]] for count, chosen in found]
+        return _combination([*self.hyps, *polys])
 
     def floor(self, a: checker.Poly, b: checker.Poly) -> checker.Poly:
         return self._defined(["floor", self._tree(a), self._tree(b)], super().floor(a, b))
@@ -127,16 +136,21 @@ class _Search(checker.Case):
         if op == "reach":
             return super().seen(op, count)
         lags: Any = self.layers[0]
-        (_, k, _, _), (_, a, p, hops) = lags
+        (_, k, _, _), (_, a, p, hops), *ahead = lags
         self.endless = hops == "oo"
         hops = cap if self.endless else hops
         if not all(isinstance(e, checker.Poly) for e in (k, a, p, hops)):
             raise UnprovedError("skips without end")
         # What is only looked at leaves no trace: the checker meets these expressions when it reads the evidence.
         known, goals = list(self.hyps), len(self.leaf["goals"])
-        runs = self._runs(op, k, a, p, hops, count)
+        if ahead:
+            runs, full = self._both_ways(k, p, hops, count)
+        else:
+            runs = self._runs(op, k, a, p, hops, count)
+            full = len([*takewhile(lambda run: run.width == run.step * p - 1, runs[:-1])])
         if op == "prefix":
-            runs = _to_first_gap(runs, p)
+            one = checker.Poly(1)
+            runs[full:] = [runs[full]._replace(groups=one, size=one, slope=checker.Poly())]
         evidence = [[self._tree(e) for e in run] for run in runs]
         self.hyps = known
         del self.leaf["goals"][goals:]
@@ -177,6 +191,31 @@ class _Search(checker.Case):
             _run(count, a * count, most=count),
         ]
 
+    def _both_ways(self, k: Any, p: Any, hops: Any, count: checker.Poly) -> tuple[list[_Run], int]:
+        """What is seen of each cell where windows and skips lead to both sides, and how many runs are full."""
+        if hops == checker.Poly() or self._known(k - p * hops):
+            return [_run(0, k * count)], 0
+        if self._known(k - p):
+            raise UnprovedError("skips to both sides beside a window of more than a period")
+        last = [_run(count, 0, most=count, size=hops - 1), _run(count, 0, most=count)]
+        if not self._known(k - 1):
+            return [_run(count, 0, most=count, size=hops * count), last[1]], 0
+        # Windows reach into a gap from both its ends: where t layers do not skip 2 t meet, or 2 t + 1 at a turn.
+        c = self._quotient(p + k - 2, k)
+        t = self._quotient(c, checker.Poly(2))
+        if self._known(t - count):
+            full = [_run(0, k * count)]
+            used, width, groups = checker.Poly(1), k * (count - 1), count - 1
+        elif self._known(c - t * 2 - 1):
+            self._known(t - 1)
+            used, width, groups = count - t, k * t, t
+            full = [_run(used - 1, p - 1 - k * t - k, size=hops * (used - 1)), _run(used - 1, p - 1 - k * t)]
+        else:
+            used, width, groups = count - t + 1, k * (t - 1), t - 1
+            full = [_run(used - 1, p - 1 - k * t, size=hops * (used - 1)), _run(used - 1, k * t, most=used - 1)]
+        narrow = _run(used, width, most=used, groups=groups, size=hops, slope=checker.Poly() - k)
+        return [*full, narrow, *last], 2 if groups == t else len(full) - 1
+
     def _wide(self, op: str, k: Any, p: Any, hops: Any, count: checker.Poly) -> list[_Run]:
         """For ``p <= k < p hops``: one window closes every gap, and the last layer's skips are alone."""
         before, width = hops * (count - 1), k
@@ -195,13 +234,6 @@ class _Search(checker.Case):
             _run(count, 0, most=count, size=hops - step),
             _run(count, 0, most=count),
         ]
-
-
-def _to_first_gap(runs: list[_Run], p: checker.Poly) -> list[_Run]:
-    """The runs that see all of their cells, and the first cell of which something is missing, or the last one."""
-    full = list(takewhile(lambda run: run.width == run.step * p - 1, runs[:-1]))
-    one = checker.Poly(1)
-    return [*full, runs[len(full)]._replace(groups=one, size=one, slope=checker.Poly())]
 
 
 class _Run(NamedTuple):
@@ -229,7 +261,11 @@ def _run(
     return _Run(*map(checker.Poly, (used, most, groups, size, step, width, slope)))
 
 
-def _combination(polys: Sequence[checker.Poly]) -> list[list[Any]] | None:
+def _names(polys: Sequence[Any]) -> set[str]:
+    return {name for poly in polys for names in poly for name in names}
+
+
+def _combination(polys: Sequence[Any]) -> list[list[Any]] | None:
     """Whole numbers and products of the polynomials that sum to a number below 0."""
     hypotheses = [Poly.of({tuple(names): c for names, c in poly.items()}) for poly in polys]
     places = {poly: i for i, poly in reversed([*enumerate(hypotheses)])}

@@ -36,6 +36,7 @@ causal pattern runs(a = 1, k = 2, p = 5, hops = 2) {
     attend window(k) | where(0 <= d <= hops * p + a and d % p <= a)
 }
 pattern near_both(l = 2, r = 1) { attend window(l, r) }
+pattern same_both(k = 2) { attend window(k, k) }
 pattern both(k = 1, p = 5, hops = 2) {
     require k >= 1, hops >= 1, p > k
     attend window(k, k) | stride(p, hops) | mirror(stride(p, hops))
@@ -102,6 +103,19 @@ prove runs: k*L < coverage(L) <= reach(L) + 1
 prove runs if k*L < p - 1: 2*coverage(L) == 2*(k*L + 1)*(hops*L + 1) - hops*(k - a)*L*(L + 1)
 prove one if p > k + 1: coverage(L) == reach(L) + 1
 prove wide if k >= p, p >= 2, hops*p > k: prefix(L) >= (L - 1)*hops*p + k
+prove near_both: prefix(L) == l*L
+prove near_both: coverage(L) == reach(L) + 1
+prove same_both if n <= k*L + 1: covers(n, layers = L)
+prove same_both if n > k*L + 1: depth(n) > L
+prove both: reach(L) == L*p*hops
+prove both: prefix(L) >= k*L
+prove both if k*(2*L - 1) < p - 1: prefix(L) == k*L
+prove both(hops = 1): coverage(L) >= prefix(L) + 1
+prove both: coverage(L) <= L*p*hops + 1
+prove both(hops = 1): prefix(L) == max(0, L - HALF)*p + k*min(L, HALF)
+prove both(hops = 1) if n >= p + k, n <= k*L + 1: covers(n, layers = L)
+prove both(hops = 1) if n >= p + k, L >= HALF, n - 1 > (L - HALF)*p + k*HALF: depth(n) > L
+prove both(hops = 1): coverage(L) == p*L + 1 - min(L, HALF)*(p - 1) + k*min(L, HALF)**2
 prove near_both(l = 3, r = 1): covers(9, layers = 8)
 prove near_both(l = 3, r = 1): covers(9, layers = 7)
 prove near_both(l = 3, r = 1): coverage(4) == 13
@@ -120,6 +134,8 @@ prove mixed: covers(21)
 prove mixed if L <= 4: covers(9, layers = L)
 prove mixed: reach(L) >= 2*L
 """
+SOURCE = SOURCE.replace("HALF", "((p + k - 2) // k // 2)")
+"""How many windows from each of two skips fill what is between them."""
 SOURCE = SOURCE.replace("FIRST", "min(L, (p + k - 2) // k - 1)").replace("LAST", "min(L - 1, (p + k - 2) // k - 1)")
 """With how many skips at most a hole is left, and of several skips to one layer less."""
 
