@@ -42,8 +42,9 @@ statement is checked by itself, and says all that it shows:
     path leaves the tokens 0 to n - 1.  For a range of numbers they stand one after another.
 
 An expression is a number, a symbol, or ``[op, ...]`` with ``op`` one of ``+ - * ** floor max ceil_log2``, or of
-``reach``, ``coverage``, ``prefix`` with a number of layers, as in a claim; exponents have
-numbers.  The lags of a layer are those of all its heads and branches.
+``reach``, ``coverage``, ``prefix`` with a number of layers, as in a claim; exponents have numbers.  A side of a
+comparison may be ``"oo"``, and a reach or a coverage without end stands alone on its side.  The lags of a layer are
+those of all its heads and branches.
 
 Granted is this, and the checker shows all the rest.  Symbols are integers; L, n and periods are at least 1, the other
 numbers of lags at least 0.  A layer's set D is 0 and its lags.  L >= 0 layers cross sums of L lags, one of each layer.
@@ -51,6 +52,7 @@ Where ``D = [-r, k] | ({-N p, ..., -p, 0, p, ..., M p} + [0, a])`` in every laye
 ``m p + [-r (L - j), k (L - j) + a j]`` for -N j <= m <= j M, 0 <= j <= L.  Where no layer looks ahead, n tokens are
 covered where lags below n are.  So they are where r = k, N = M and a = 0, if M = 0 or n >= M p + k: windows that lead
 back and ahead can be taken together, as can skips, and of a window and a skip one does not leave the tokens.
+With hops without end that look back, reach and coverage of L >= 1 layers are greater than every number.
 ``2^t (ceil_log2(e) - t) <= e - 1`` for t >= 0.
 """
 
@@ -65,7 +67,15 @@ from patternc.analysis import checker
 from patternc.analysis.family import lags
 from patternc.analysis.number_search import UnprovedError
 from patternc.analysis.proof_search import proof_of
-from patternc.analysis.statements import Comparison, Tree, UnstatedError, comparisons_of, conditions_of, lags_of
+from patternc.analysis.statements import (
+    Comparison,
+    Tree,
+    UnstatedError,
+    comparisons_of,
+    conditions_of,
+    lags_of,
+    with_numbers,
+)
 from patternc.analysis.subject import heads_of
 from patternc.analysis.symbolic.knowledge import Knowledge, UndeterminedError
 from patternc.analysis.verdict import Json, Verdict
@@ -166,8 +176,8 @@ def _statements(program: Program, item: Prove, verdict: Verdict) -> list[Json] |
         return None
     if verdict.refuted:
         return _contrary(item, about, links, verdict)
-    statements = [_statement(item.target, about.layers, about.given, values, link) for link in links]
-    return statements if all(_accepted(s) for s in statements) else None
+    statements = [_shown(_statement(item.target, about.layers, about.given, values, link)) for link in links]
+    return [s for s in statements if s is not None] if None not in statements else None
 
 
 def _values(item: Prove, about: _Layers) -> Mapping[str, Any] | None:
@@ -193,10 +203,22 @@ def _contrary(item: Prove, about: _Layers, links: Sequence[Comparison], verdict:
     chosen: dict[str, int] = {name: values[name] for name in sorted(about.symbols)}
     for op, left, right in links:
         for contrary in CONTRARY[op]:
-            statement = _statement(item.target, about.layers, about.given, chosen, (contrary, left, right))
-            if _accepted(statement):
+            statement = _shown(_statement(item.target, about.layers, about.given, chosen, (contrary, left, right)))
+            if statement is not None:
                 return [statement]
     return None
+
+
+def _shown(statement: Json) -> Json | None:
+    """The statement with a proof; where hops have no end, one for numbers is one for all numbers that are left."""
+    if _accepted(statement):
+        return statement
+    values = statement["values"]
+    if values is None or any(isinstance(v, list) for v in values.values()) or "oo" not in str(statement["layers"]):
+        return None
+    numbers = {name: with_numbers(statement[name], values) for name in ("layers", "claim")}
+    general = {**statement, **numbers, "given": [], "values": None}
+    return general if _accepted(general) else None
 
 
 def _about(program: Program, item: Prove) -> _Layers | None:

@@ -49,12 +49,12 @@ class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows
         a, b = self.value(a), self.value(b)
         if op in ("covers", "misses"):
             op, a, b = ">=" if op == "covers" else "<", self.prefix(b, a) - a, Poly(-1)
+        a, b = (Poly(x == "oo") for x in (a, b)) if "oo" in (a, b) else (a, b)
         return [(b - a) * sign - strict for sign, strict in SIGNS[op]]
 
     def show(self, *goals, given=()):  # From a goal <= -1 follows that a sum of products of hypotheses is below 0.
         if self.values is not None:
-            goals, self.hyps = (*self.hyps, *goals), []
-            return ensure(all(poly.number >= 0 for poly in goals), "it does not hold for these values")
+            return ensure(all(x.number >= 0 for x in (*self.hyps, *goals)), "it does not hold for these values")
         for goal in goals:
             known, parts = [*self.hyps, *given, Poly(-1) - goal], self.goals.pop(0)
             ensure(all(type(count) is int and count >= 0 and len(chosen) < 9 for count, chosen in parts), "no factor")
@@ -85,6 +85,8 @@ class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows
 
     def seen(self, op, count, cap=None):  # Cells of some periods in turn: what is seen of each, to a gap or of all.
         (lags,), _ = self.layers, self.show(count)
+        if op != "prefix" and any(lag[3:] == ["oo"] for lag in lags):
+            return self.show(count - 1) or "oo"
         if op == "reach":
             return count * reduce(self.max, (start + w + p * m for start, w, p, m, *less in lags if not less), Poly())
         (u, k, _, v), (x, a, p, hops), *less = lags
@@ -98,10 +100,9 @@ class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows
         for left, (used, most, many, size, step, width, slope) in reversed([*enumerate(reversed(runs))]):
             back, turn, s, i = r * (count - used), runs[-left][0] - used - many + 1, s * (left > 0), i * (left > 0)
             ensure(left or (many == size == Poly(1) and (whole or seen == (low * p - back) * 2)), "no last cell")
-            ensure(not left or not less or Poly(1) in (many, turn), "cells that are not neighbours")
             within, at = [s, many - 1 - s, i - s * size, last := s * size + size - 1 - i, far], low + i * step
             low, seen = low + (n := many * size) * step, seen + n * ((width + back + 1) * 2 + (slope - r) * (many - 1))
-            self.show(many, size - bool(left and less and turn), step)
+            self.show(many, size - bool(left and less and turn), step, -bool(left and less and many != Poly(1) != turn))
             used, after, end, u = used + s, at + step, at * p + (own := width + slope * s), most + s
             for bound, then in (left and less and [(last - 1, used), (Poly() - last, used + turn)]) or [(far, used)]:
                 edge, here = after * p - 1 - r * (count - then) if left else end + 1 + far * whole, [*within, bound]
@@ -114,12 +115,11 @@ class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows
 
     def counted(self, op, count, cap=None):  # The lags that are crossed, as bits; of n tokens those below n, or pairs.
         (path, gap), _ = map(next(self.evidence).get, ("path", "hole")), self.show(count)
-        far = min(top := MAX_WORK // (count.number + 1), MAX_BITS if cap is None else cap.number)
-        layers = [[[min(far + 1, far if e == "oo" else e.number) for e in lag] for lag in lags] for lags in self.layers]
-        ahead = [lag for lags in layers for lag in lags if len(lag) > 4]
-        zero = 0 if cap else len(path) * max([0, *(s + w + p * m for s, w, p, m, _ in ahead)])
-        row = far if cap and any(0 < (s or min(w, 1) or (m and p)) < far for s, w, p, m, _ in ahead) else 1
-        ensure((size := zero + far * row) <= 2 * top and zero + row**2 <= MAX_BITS and cap in (None, Poly(far)), "big")
+        n = min(top := MAX_WORK // (count.number + 1), MAX_BITS if cap is None else cap.number)
+        layers = [[[min(n + 1, n if e == "oo" else e.number) for e in lag] for lag in lags] for lags in self.layers]
+        zero = 0 if cap else len(path) * max([0, *(s + w + p * m for x in layers for s, w, p, m, *less in x if less)])
+        row = n if cap and any(0 < (s or w > 0 or p * (m > 0)) < n for x in layers for s, w, p, m, *y in x if y) else 1
+        ensure((size := zero + n * row) <= 2 * top and zero + row**2 <= MAX_BITS and cap in (None, Poly(n)), "big")
         bits = int(("1" + "0" * row) * (row - 1) + "1", 2) << zero
         for i, hop in enumerate(path):
             union, crossed, at = bits, hop == 0, sum(path[: i + 1])
@@ -127,12 +127,12 @@ class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows
                 move, x = (int.__rshift__, -hop - start) if less else (int.__lshift__, hop - start)
                 crossed |= x - period * max(0, min(x // period, hops)) in range(width + 1)
                 part = move(bits, start * row)
-                for step, many in ((1, width), (period, min(hops, far // period + 1))):
+                for step, many in ((1, width), (period, min(hops, n // period + 1))):
                     while many:
                         part, many = part | move(part, row * step * (many + 1 >> 1)), many >> 1
                 union |= part
             bits = union if not cap else union & (1 << size) - 1
-            ensure(crossed and bits.bit_length() <= size and (not cap or 0 <= at < far), "far, or a hop that is none")
+            ensure(crossed and bits.bit_length() <= size and (not cap or 0 <= at < n), "far, or a hop that is none")
         hole = (~(held := bits >> zero) & held + 1).bit_length() - 1
         lag = max(hole // row - 1, 0) if op == "prefix" else held.bit_length() - 1
         hole = None if op == "reach" else hole if row == 1 else [*divmod(hole, row)]

@@ -133,7 +133,7 @@ class _Search(checker.Case):
 
     def seen(self, op: str, count: checker.Poly, cap: checker.Poly | None = None) -> checker.Poly:
         """The value of a term, with evidence for it."""
-        if op == "reach":
+        if op == "reach" or (op == "coverage" and any(lag[3:] == ["oo"] for lag in self.layers[0])):
             return super().seen(op, count)
         lags: Any = self.layers[0]
         (_, k, _, _), (_, a, p, hops), *ahead = lags

@@ -20,7 +20,9 @@ def statement_text(data: dict[str, Any]) -> str:
     conditions = " and ".join(comparison(*c) for c in data["given"])
     if data["values"] is None:
         symbols = sorted(_symbols([data["layers"], *data["given"], data["claim"]]))
-        parts.append(f"for all {', '.join(symbols)}" + (f" with {conditions}" if conditions else ""))
+        spoken_of = f"for all {', '.join(symbols)} " if symbols else ""
+        if symbols or conditions:
+            parts.append(f"{spoken_of}{f'with {conditions}' if conditions else ''}".strip())
     elif data["values"]:
         chosen = ", ".join(f"{name} = {_number(value)}" for name, value in data["values"].items())
         parts.append(f"for {chosen}" + (f", with {conditions}" if conditions else ""))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from patternc.analysis.family import Block, Lags, from_zero
 from patternc.analysis.symbolic.knowledge import Knowledge
 from patternc.ir.expr import ONE, ZERO, Arith, Compare, Expr, Int, Logic, Sym
-from patternc.ir.program import Chain, Claim, Covers, GapFree, Measure
+from patternc.ir.program import Chain, Claim, Covers, GapFree, Infinity, Measure
 
 Tree: TypeAlias = Any
 """An expression of a certificate: a number, a symbol, or a list of an operator and its arguments."""
@@ -28,6 +28,8 @@ def tree_of(expr: Expr) -> Tree:
             return value
         case Sym(name):
             return name
+        case Infinity():
+            return "oo"
         case Measure("reach" | "prefix" | "coverage" as name, argument):
             return [name, tree_of(argument)]
         case Arith("+" | "-" | "*" as op, (a, b)):
@@ -136,6 +138,13 @@ def _side(blocks: Sequence[Block]) -> list[list[Tree]]:
         first = windows or [Block(ZERO, ZERO)]
         return [_lag(b) for b in (*first, *(strides or [Block(ZERO, ZERO)]))]
     return [_lag(b) for b in blocks]
+
+
+def with_numbers(tree: Tree, values: Mapping[str, int]) -> Tree:
+    """The expression, or a list of them, with numbers for symbols."""
+    if isinstance(tree, list | tuple):
+        return [with_numbers(t, values) for t in tree]
+    return values.get(tree, tree) if isinstance(tree, str) else tree
 
 
 def _lag(block: Block) -> list[Tree]:

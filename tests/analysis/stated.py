@@ -105,6 +105,11 @@ prove one if p > k + 1: coverage(L) == reach(L) + 1
 prove wide if k >= p, p >= 2, hops*p > k: prefix(L) >= (L - 1)*hops*p + k
 prove near_both: prefix(L) == l*L
 prove near_both: coverage(L) == reach(L) + 1
+prove endless: coverage(L) == oo
+prove endless: coverage(L) >= 3*k*L
+prove endless: coverage(L) <= p*L
+prove endless(k = 2, p = 7): reach(4) == oo
+prove endless_both: coverage(L) > p*L
 prove same_both if n <= k*L + 1: covers(n, layers = L)
 prove same_both if n > k*L + 1: depth(n) > L
 prove both: reach(L) == L*p*hops
@@ -172,14 +177,20 @@ def accepted(statement: Any) -> bool:
     return True
 
 
+INF = float("inf")
+
+
 class UndefinedError(Exception):
     """An expression has no value, or one that is too large to count."""
 
 
-def number(tree: Any, values: dict[str, int], layers: list[list[list[Any]]]) -> int:
+def number(tree: Any, values: dict[str, int], layers: list[list[list[Any]]]) -> Any:
+    """The value of an expression: a whole number, or `INF`."""
     match tree:
         case bool() | int():
             return int(tree)
+        case "oo":
+            return INF
         case str():
             if tree not in values:
                 raise UndefinedError
@@ -204,11 +215,17 @@ def number(tree: Any, values: dict[str, int], layers: list[list[list[Any]]]) -> 
             return number(a, values, layers) // divisor
         case ["ceil_log2", a]:
             argument = number(a, values, layers)
-            if argument < 1:
+            if not 1 <= argument < INF:
                 raise UndefinedError
             return ceil_log2(argument)
-        case ["reach" | "prefix" | "coverage" as name, count]:
-            held = crossed(layers, values, number(count, values, layers))
+        case ["reach" | "prefix" | "coverage" as name, argument]:
+            count = number(argument, values, layers)
+            held = crossed(layers, values, count)
+            if any(lag[3:] == ["oo"] for i in range(count) for lag in layers[min(i, len(layers) - 1)]):
+                if name != "prefix":
+                    return INF
+                if brute.prefix(held) > 500:
+                    raise UndefinedError
             return {"reach": brute.reach, "prefix": brute.prefix, "coverage": brute.coverage}[name](held)
     raise UndefinedError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from functools import cache
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from patternc.analysis import checker
 from patternc.analysis.certificate import for_concrete
+from patternc.analysis.proof_search import proof_of
 from tests.analysis.stated import accepted, compared, number
 
 MISSHAPEN = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, StopIteration)
@@ -122,25 +124,50 @@ def test_absurd_statements_are_refused_quickly(stated: Any, claim: Any) -> None:
         )
 
 
+def test_what_is_infinite_is_more_than_any_number() -> None:
+    """Hops without end that look back, after one layer or more; arithmetic with it shows nothing."""
+    back = [[[0, 1, 1, 0], [0, 0, 3, "oo"]]]
+    ahead = [[[0, 1, 1, 0], [0, 0, 1, 0], [0, 1, 1, 0, -1], [0, 0, 3, "oo", -1]]]
+    plain: list[Any] = ["oo", 0, 5, ["coverage", 1]]
+    others = [*plain, ["reach", 0], ["+", "oo", 1], ["*", 2, "oo"], ["-", "oo", "oo"]]
+    for stated, name, count, op, other in product(
+        (back, ahead), ("reach", "coverage"), range(3), ("<", "<=", "==", ">=", ">"), others
+    ):
+        term = [name, count]
+        for alone, claim in (
+            (True, [op, term, other]),
+            (True, [op, other, term]),
+            (False, [op, ["+", term, 1], other]),
+        ):
+            statement = {"pattern": "x", "layers": stated, "given": [], "values": None, "claim": claim}
+            try:
+                valid = accepted({**statement, "proof": proof_of(statement)})
+            except MISSHAPEN:
+                valid = False
+            assert valid <= compared(claim, {}, stated), claim
+            if stated is back and count and alone and other in plain:
+                assert valid == compared(claim, {}, stated), claim
+
+
 CASES = 800
 WRONG = {
     "lags are taken as they are": ("(int.__rshift__, -hop - start) if less", "(int.__lshift__, hop - start) if less"),
     "hops are not negated": ("(int.__rshift__, -hop - start)", "(int.__rshift__, hop - start)"),
     "no room for negative lags": ("zero = 0 if cap else len(path)", "zero = 0 if cap else 0 * len(path)"),
     "room without hops": ("max([0, *(s + w + p * m for", "max([0, *(s + w for"),
-    "nothing is ahead": ("row = far if cap and any(", "row = far if 0 and any("),
-    "a start of 0 is nothing ahead": ("(s or min(w, 1) or (m and p))", "(s)"),
-    "a width is nothing ahead": ("(s or min(w, 1) or (m and p))", "(s or (m and p))"),
-    "hops are nothing ahead": ("(s or min(w, 1) or (m and p))", "(s or min(w, 1))"),
-    "hops without a number are ahead": ("(s or min(w, 1) or (m and p))", "(s or min(w, 1) or p)"),
-    "what is far ahead counts": ("or (m and p)) < far for", "or (m and p)) < 99 for"),
-    "paths may leave the tokens": ("(not cap or 0 <= at < far)", "True"),
-    "paths may leave the first token": ("(not cap or 0 <= at < far)", "(not cap or at < far)"),
-    "paths may leave the last token": ("(not cap or 0 <= at < far)", "(not cap or 0 <= at)"),
+    "nothing is ahead": ("row = n if cap and any(", "row = n if 0 and any("),
+    "a start of 0 is nothing ahead": ("(s or w > 0 or p * (m > 0))", "(s)"),
+    "a width is nothing ahead": ("(s or w > 0 or p * (m > 0))", "(s or p * (m > 0))"),
+    "hops are nothing ahead": ("(s or w > 0 or p * (m > 0))", "(s or w > 0)"),
+    "hops without a number are ahead": ("(s or w > 0 or p * (m > 0))", "(s or w > 0 or p)"),
+    "what is far ahead counts": ("or p * (m > 0)) < n for", "or p * (m > 0)) < 99 for"),
+    "paths may leave the tokens": ("(not cap or 0 <= at < n)", "True"),
+    "paths may leave the first token": ("(not cap or 0 <= at < n)", "(not cap or at < n)"),
+    "paths may leave the last token": ("(not cap or 0 <= at < n)", "(not cap or 0 <= at)"),
     "tokens of one row": ('int(("1" + "0" * row) * (row - 1) + "1", 2)', "1"),
     "wide lags by one": ("row * step * (many + 1 >> 1)", "step * (many + 1 >> 1)"),
     "starts by one": ("move(bits, start * row)", "move(bits, start)"),
-    "pairs are cut as lags": ("size := zero + far * row", "size := zero + far"),
+    "pairs are cut as lags": ("size := zero + n * row", "size := zero + n"),
     "lags from below 0": ("(~(held := bits >> zero) & held + 1)", "(~(held := bits) & held + 1)"),
     "a token too many": ("max(hole // row - 1, 0)", "max(hole // row, 0)"),
     "any key": ("[*divmod(hole, row)]", "[hole // row, gap[1]]"),

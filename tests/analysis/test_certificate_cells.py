@@ -135,7 +135,9 @@ def wrong_about_a_case(search: ModuleType) -> bool:
 
 
 def wrong_about_tokens(search: ModuleType) -> bool:
-    """Whether tokens are said to be covered that are not."""
+    """Whether tokens are said to be covered that are not, or no layer to lead without end."""
+    if shown(search, stated([[[0, 1, 1, 0], [0, 0, 3, "oo"]]], ["==", ["coverage", 0], "oo"]), None):
+        return True
     for (k, r), p, hops, count, n in product(((1, 1), (2, 2), (2, 1), (1, 2)), (3, 5), (0, 1), (2, 3), range(2, 9)):
         layers = both(k, r, p, hops)
         op = "misses" if compared(["covers", n, count], {}, layers) else "covers"
@@ -184,7 +186,7 @@ WRONG = {
     ),
     "cells from their multiples on": ("back, turn, s, i = r * (count - used), ", "back, turn, s, i = Poly(), "),
     "lags below 0 are counted": ("r * (runs[0][0] - count) * 2", "Poly()"),
-    "cells that leave something out": ("or Poly(1) in (many, turn)", "or True"),
+    "cells that leave something out": ("-bool(left and less and many != Poly(1) != turn)", "0"),
     "no cell where the next ones begin elsewhere": ("size - bool(left and less and turn)", "size"),
     "groups do not begin later": ("(slope - r) * (many - 1)", "slope * (many - 1)"),
     "cells end at multiples": ("after * p - 1 - r * (count - then)", "after * p - 1"),
@@ -203,6 +205,7 @@ WRONG = {
     "more hops than skips have": ("used * hops - at, ", ""),
     "wider than windows": ("wide + gain * used - own, given", "given"),
     "gaps before a prefix": ("(whole or seen == (low * p - back) * 2)", "True"),
+    "infinite without a layer": ("self.show(count - 1) or ", ""),
     "no layer more than there is": ("here += [j, count - j, ", "here += [j, count - 1 - j, "),
 }
 
