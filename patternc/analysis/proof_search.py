@@ -21,7 +21,7 @@ DEGREE = 3
 MAX_FOUND = 4096
 _FOUND: dict[Poly, list[list[tuple[int, list[Poly]]]]] = {}
 """Combinations that were found, by the last of their hypotheses."""
-MAX_CASES = 24
+MAX_CASES = 64
 
 
 class _SplitError(Exception):
@@ -169,9 +169,7 @@ class _Search(checker.Case):
             return [_run(0, k * count)]
         plain = a == checker.Poly()
         if self._known(k - p) and (plain or not self._known(p - k)):
-            if not plain:
-                raise UnprovedError("runs of skips beside a window of more than a period")
-            return self._wide(op, k, p, hops, count)
+            return self._wide(op, k, p, hops, count) if plain else self._wide_runs(op, k, a, p, hops, count)
         # With so many skips windows still fill a period.
         if plain:
             c = self._quotient(p + k - 2, k)
@@ -190,6 +188,23 @@ class _Search(checker.Case):
             _run(count, a * count, most=count, size=hops - 1),
             _run(count, a * count, most=count),
         ]
+
+    def _wide_runs(self, op: str, k: Any, a: Any, p: Any, hops: Any, count: checker.Poly) -> list[_Run]:
+        """For runs of skips beside a window of more than a period: only the last layer's runs are alone."""
+        last = _run(count, a * count, most=count)
+        if self._known(a * count - p + 1):
+            return [_run(count, p - 1, size=hops * count), last]
+        reach = k + a * (count - 1)
+        periods = self._quotient(reach, p)
+        if self._known(reach - p * periods - a * count):
+            step, left = periods + 1, hops - periods - 1
+            # What the window leaves of the period may be nothing: then a run stands beside it.
+            full = op == "prefix" and self._known(reach - p * step + 1)
+            wide = _run(count - 1, p * step - 1 if full else reach, most=count, step=step)
+        else:
+            # The window ends within a run.
+            wide, left = _run(count - 1, p * periods - 1, step=periods), hops - periods
+        return [_run(count - 1, p - 1, size=hops * (count - 1)), wide, last._replace(size=left), last]
 
     def _both_ways(self, k: Any, p: Any, hops: Any, count: checker.Poly) -> tuple[list[_Run], int]:
         """What is seen of each cell where windows and skips lead to both sides, and how many runs are full."""

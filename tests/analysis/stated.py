@@ -43,6 +43,10 @@ pattern both(k = 1, p = 5, hops = 2) {
 }
 pattern endless_both(k = 1, p = 5) { attend window(k, k) | stride(p) | mirror(stride(p)) }
 pattern ahead(a = 2) { attend where(0 - 2 * a <= d <= 0 - a) }
+causal pattern wide_runs(a = 1, k = 5, p = 4, hops = 3) {
+    require 1 <= a, a < p - 1, p < k, k < hops*p
+    attend window(k) | where(0 <= d <= hops * p + a and d % p <= a)
+}
 stack mixed(k = 2) { layers 2: near_both(l = k); layers 2: both(p = 4); layers 1: one }
 stack doubling(k = 2, p = 3) { layers 4: one(k = k, p = p * 2 ** layer) }
 
@@ -105,6 +109,9 @@ prove one if p > k + 1: coverage(L) == reach(L) + 1
 prove wide if k >= p, p >= 2, hops*p > k: prefix(L) >= (L - 1)*hops*p + k
 prove near_both: prefix(L) == l*L
 prove near_both: coverage(L) == reach(L) + 1
+prove wide_runs: k*L <= prefix(L)
+prove wide_runs: coverage(L) <= reach(L) + 1
+prove wide_runs if a*L < p - 1: coverage(L) > L*(a + 1)
 prove endless: coverage(L) == oo
 prove endless: coverage(L) >= 3*k*L
 prove endless: coverage(L) <= p*L

@@ -173,6 +173,14 @@ def test_terms_of_both_sides_are_what_is_counted() -> None:
                 assert shown(proof_search, stated(layers, claim), None) == (claim[0] == "=="), (layers, claim)
 
 
+def test_runs_of_skips_beside_a_wide_window_are_what_is_counted() -> None:
+    for a, p, k, hops, op, count in product((1, 2), (2, 3, 4), (4, 6), (1, 2, 3), ("prefix", "coverage"), (1, 2, 3)):
+        layers = [[[0, k, 1, 0], [0, a, p, hops]]]
+        value = number([op, count], {}, layers)
+        assert shown(proof_search, stated(layers, ["==", [op, count], value]), None), (layers, op, count)
+        assert not shown(proof_search, stated(layers, ["==", [op, count], value + 1]), None), (layers, op, count)
+
+
 WRONG = {
     "any skips ahead": ("rest == [[*lags[1], Poly(-1)]] * bool(less) and ", ""),
     "skips ahead or not negated": ("(y, r, _, z, _), *rest = less or", "(y, r, _, z, *_), *rest = less or"),
