@@ -227,12 +227,12 @@ def number(tree: Any, values: dict[str, int], layers: list[list[list[Any]]]) -> 
             return ceil_log2(argument)
         case ["reach" | "prefix" | "coverage" as name, argument]:
             count = number(argument, values, layers)
+            endless = any(lag[3:] == ["oo"] for i in range(min(count, 9)) for lag in layers[min(i, len(layers) - 1)])
+            if endless and name != "prefix":
+                return INF
             held = crossed(layers, values, count)
-            if any(lag[3:] == ["oo"] for i in range(count) for lag in layers[min(i, len(layers) - 1)]):
-                if name != "prefix":
-                    return INF
-                if brute.prefix(held) > 500:
-                    raise UndefinedError
+            if endless and brute.prefix(held) > 500:
+                raise UndefinedError
             return {"reach": brute.reach, "prefix": brute.prefix, "coverage": brute.coverage}[name](held)
     raise UndefinedError
 
@@ -277,19 +277,26 @@ def compared(condition: Any, values: dict[str, int], layers: list[list[list[Any]
 
 
 def _covered(layers: list[list[list[Any]]], values: dict[str, int], n: int, count: int) -> bool:
-    """Whether each of n tokens sees all that it may, token by token where some see what is ahead."""
-    every = [_held(layer, values, layers) for layer in layers]
-    future = any(-n < lag < 0 for held in every for lag in held)
-    if not future:
-        nearby = [frozenset(lag for lag in held if lag >= 0) for held in every]
-        if not 0 <= count <= 9:
-            raise UndefinedError
-        return brute.prefix(_sums(tuple(nearby[min(i, len(nearby) - 1)] for i in range(count)))) >= n - 1
-    if n > 64 or not 0 <= count <= 64:
+    """Whether each of n tokens sees all that it may."""
+    if not 0 <= count <= 64:
         raise UndefinedError
+    every = tuple(_held(layer, values, layers) for layer in layers)
+    if not any(-n < lag < 0 for held in every for lag in held):
+        if count > 9:
+            raise UndefinedError
+        nearby = [frozenset(lag for lag in held if lag >= 0) for held in every]
+        return brute.prefix(_sums(tuple(nearby[min(i, len(nearby) - 1)] for i in range(count)))) >= n - 1
+    if n > 64:
+        raise UndefinedError
+    return _all_seen(every, n, count)
+
+
+@lru_cache(maxsize=1 << 16)
+def _all_seen(layers: tuple[frozenset[int], ...], n: int, count: int) -> bool:
+    """Whether each of n tokens sees all of them, token by token."""
     seen = [{q} for q in range(n)]
     for i in range(count):
-        held = every[min(i, len(every) - 1)]
+        held = layers[min(i, len(layers) - 1)]
         seen = [set().union(*(seen[q - lag] for lag in held if 0 <= q - lag < n)) for q in range(n)]
     return all(len(row) == n for row in seen)
 
