@@ -86,6 +86,8 @@ from patternc.ir.relation import Relation, union
 
 FORMAT = "patternc certificate"
 VERSION = 4
+_UNSTATED = (UnstatedError, UndeterminedError, ExprError, InstantiationError, KeyError)
+"""What says that no statement is made of a claim."""
 CONTRARY = {
     "<=": (">",),
     "<": (">=",),
@@ -166,18 +168,29 @@ class _Layers:
 
 
 def _statements(program: Program, item: Prove, verdict: Verdict) -> list[Json] | None:
+    if verdict.refuted:
+        # Where the form of the lags depends on the parameters, it does not for the counterexample's numbers.
+        return _contrary(program, item, verdict) or _contrary(program, _with_numbers(item, verdict), verdict)
     try:
         about = _about(program, item)
         if about is None:
             return None
-        links = comparisons_of(item.claim, None if about.count is None else Int(about.count))
-        values = None if verdict.refuted else _values(item, about)
-    except (UnstatedError, UndeterminedError, ExprError, InstantiationError, KeyError):
+        links, values = _links(item, about), _values(item, about)
+    except _UNSTATED:
         return None
-    if verdict.refuted:
-        return _contrary(item, about, links, verdict)
     statements = [_shown(_statement(item.target, about.layers, about.given, values, link)) for link in links]
     return [s for s in statements if s is not None] if None not in statements else None
+
+
+def _links(item: Prove, about: _Layers) -> list[Comparison]:
+    return comparisons_of(item.claim, None if about.count is None else Int(about.count))
+
+
+def _with_numbers(item: Prove, verdict: Verdict) -> Prove:
+    """The claim about the counterexample's parameters alone."""
+    found = verdict.counterexample or {}
+    numbers = {name: Int(value) for name, value in found.get("parameters", {}).items()}
+    return replace(item, arguments=tuple({**dict(item.arguments), **numbers}.items()), condition=None)
 
 
 def _values(item: Prove, about: _Layers) -> Mapping[str, Any] | None:
@@ -194,11 +207,16 @@ def _values(item: Prove, about: _Layers) -> Mapping[str, Any] | None:
     return values
 
 
-def _contrary(item: Prove, about: _Layers, links: Sequence[Comparison], verdict: Verdict) -> list[Json] | None:
+def _contrary(program: Program, item: Prove, verdict: Verdict) -> list[Json] | None:
     """The statement that one of the comparisons fails for the counterexample's numbers."""
+    try:
+        about = _about(program, item)
+        links = [] if about is None else _links(item, about)
+    except _UNSTATED:
+        return None
     found = verdict.counterexample or {}
     values: dict[str, Any] = {**found.get("parameters", {}), "L": found.get("layers"), "n": found.get("n")}
-    if any(values.get(name) is None for name in about.symbols):
+    if about is None or any(values.get(name) is None for name in about.symbols):
         return None
     chosen: dict[str, int] = {name: values[name] for name in sorted(about.symbols)}
     for op, left, right in links:
@@ -216,8 +234,9 @@ def _shown(statement: Json) -> Json | None:
     values = statement["values"]
     if values is None or any(isinstance(v, list) for v in values.values()) or "oo" not in str(statement["layers"]):
         return None
-    numbers = {name: with_numbers(statement[name], values) for name in ("layers", "claim")}
-    general = {**statement, **numbers, "given": [], "values": None}
+    layers = [[[with_numbers(e, values) for e in lag] for lag in lags] for lags in statement["layers"]]
+    claim = with_numbers(statement["claim"], values)
+    general = {**statement, "layers": layers, "given": [], "values": None, "claim": claim}
     return general if _accepted(general) else None
 
 
@@ -247,7 +266,7 @@ def _about_pattern(pattern: Pattern, item: Prove) -> _Layers | None:
     stated = [c for condition in conditions for c in _stated(condition)]
     claimed = [t for link in comparisons_of(item.claim) for t in link[1:]]
     symbols = _symbols([*claimed, *(t for c in stated for t in c[1:]), *(t for lag in layer for t in lag)])
-    return _Layers([layer], stated, symbols) if symbols <= names else None
+    return _Layers([layer], stated, symbols) if symbols <= names | set(given) else None
 
 
 def _about_stack(program: Program, stack: Stack, item: Prove) -> _Layers | None:

@@ -141,9 +141,9 @@ def _side(blocks: Sequence[Block]) -> list[list[Tree]]:
 
 
 def with_numbers(tree: Tree, values: Mapping[str, int]) -> Tree:
-    """The expression, or a list of them, with numbers for symbols."""
-    if isinstance(tree, list | tuple):
-        return [with_numbers(t, values) for t in tree]
+    """An expression, or a comparison, with numbers for symbols."""
+    if isinstance(tree, list):
+        return [tree[0], *(with_numbers(t, values) for t in tree[1:])]
     return values.get(tree, tree) if isinstance(tree, str) else tree
 
 
