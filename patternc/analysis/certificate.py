@@ -52,7 +52,8 @@ Where ``D = [-r, k] | ({-N p, ..., -p, 0, p, ..., M p} + [0, a])`` in every laye
 ``m p + [-r (L - j), k (L - j) + a j]`` for -N j <= m <= j M, 0 <= j <= L.  Where no layer looks ahead, n tokens are
 covered where lags below n are.  So they are where r = k, N = M and a = 0, if M = 0 or n >= M p + k: windows that lead
 back and ahead can be taken together, as can skips, and of a window and a skip one does not leave the tokens.
-With hops without end that look back, reach and coverage of L >= 1 layers are greater than every number.
+With hops without end that look back, reach and coverage of L >= 1 layers are greater than every number; a prefix is
+what it is with any number of hops, one or more, where that is the same.
 ``2^t (ceil_log2(e) - t) <= e - 1`` for t >= 0.
 """
 

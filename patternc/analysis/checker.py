@@ -92,8 +92,8 @@ class Case:  # A statement in one case, where ``hyps`` are >= 0; the proof shows
         (u, k, _, v), (x, a, p, hops), *less = lags
         (y, r, _, z, _), *rest = less or [[Poly()] * 5]
         ensure(rest == [[*lags[1], Poly(-1)]] * bool(less) and not any((u, v, x, y, z, less and a)), "other lags")
-        hops, wide, gain, whole = cap if hops == "oo" else hops, k * count, a - k, op == "coverage"
         s, i, m, j, far, got = (Poly({(name,): 1}) for name in ("s'", "i'", "m'", "j'", "far'", f"coverage {count}"))
+        hops, wide, gain, whole = (cap or far + 1) if hops == "oo" else hops, k * count, a - k, op == "coverage"
         self.show(*(e for _ in rest if cap for e in (r - k, k - r, (cap - p * hops - k) * bool(hops))))
         runs = [[*map(self.value, run)] for run in next(self.evidence)]
         low, seen = Poly(), r * (runs[0][0] - count) * 2

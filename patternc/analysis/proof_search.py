@@ -69,7 +69,7 @@ class _Search(checker.Case):
     def __init__(self, statement: dict[str, Any], leaf: dict[str, Any], splits: Sequence[Any]):
         self.leaf = leaf
         self.definitions: dict[str, Any] = {}
-        self.endless = False
+        self.endless = self.boundless = False
         super().__init__(statement, {"goals": [], "evidence": []}, splits)
 
     def show(self, *goals: checker.Poly, given: Sequence[checker.Poly] = ()) -> None:
@@ -138,9 +138,10 @@ class _Search(checker.Case):
         lags: Any = self.layers[0]
         (_, k, _, _), (_, a, p, hops), *ahead = lags
         self.endless = hops == "oo"
-        hops = cap if self.endless else hops
-        if not all(isinstance(e, checker.Poly) for e in (k, a, p, hops)):
-            raise UnprovedError("skips without end")
+        self.boundless = self.endless and cap is None
+        if self.endless:
+            # What holds of any number of hops, one or more, does without end.
+            hops = checker.Poly({("far'",): 1}) + 1 if cap is None else cap
         # What is only looked at leaves no trace: the checker meets these expressions when it reads the evidence.
         known, goals = list(self.hyps), len(self.leaf["goals"])
         if ahead:
@@ -151,6 +152,11 @@ class _Search(checker.Case):
         if op == "prefix":
             one = checker.Poly(1)
             runs[full:] = [runs[full]._replace(groups=one, size=one, slope=checker.Poly())]
+        if self.boundless and any("far'" in _names(run) for run in runs):
+            # No gap ends the prefix, unless it is a case that what is given contradicts: whatever is stated follows.
+            if _combination(self.hyps) is None:
+                raise UnprovedError("hops without end")
+            runs = [_run(0, 0)]
         evidence = [[self._tree(e) for e in run] for run in runs]
         self.hyps = known
         del self.leaf["goals"][goals:]
@@ -164,7 +170,7 @@ class _Search(checker.Case):
             # Skips widen what is seen no less than windows do: a layer without one is a layer lost.
             full = self._known(a * count - p + 1)
             return [_run(count, p - 1 if full else a * count, size=hops * count), _run(count, a * count)]
-        if self._known(k - p * hops - a):
+        if not self.boundless and self._known(k - p * hops - a):
             # Skips add nothing: block m with j skips ends at m p + k (L - j) + a j <= k L.
             return [_run(0, k * count)]
         plain = a == checker.Poly()
@@ -208,7 +214,7 @@ class _Search(checker.Case):
 
     def _both_ways(self, k: Any, p: Any, hops: Any, count: checker.Poly) -> tuple[list[_Run], int]:
         """What is seen of each cell where windows and skips lead to both sides, and how many runs are full."""
-        if hops == checker.Poly() or self._known(k - p * hops):
+        if hops == checker.Poly() or (not self.boundless and self._known(k - p * hops)):
             return [_run(0, k * count)], 0
         if self._known(k - p):
             raise UnprovedError("skips to both sides beside a window of more than a period")

@@ -114,6 +114,10 @@ prove wide_runs: coverage(L) <= reach(L) + 1
 prove wide_runs if a*L < p - 1: coverage(L) > L*(a + 1)
 prove endless: coverage(L) == oo
 prove endless: coverage(L) >= 3*k*L
+prove endless if k >= 1, k*L < p - 1: prefix(L) == k*L
+prove endless if k >= 1: gapfree(L)
+prove endless(k = 3, p = 10): prefix(3) == 16
+prove endless_both(k = 1, p = 5): prefix(2) == 2
 prove endless: coverage(L) <= p*L
 prove endless(k = 2, p = 7): reach(4) == oo
 prove endless_both: coverage(L) > p*L

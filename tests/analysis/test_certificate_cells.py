@@ -138,6 +138,9 @@ def wrong_about_tokens(search: ModuleType) -> bool:
     """Whether tokens are said to be covered that are not, or no layer to lead without end."""
     if shown(search, stated([[[0, 1, 1, 0], [0, 0, 3, "oo"]]], ["==", ["coverage", 0], "oo"]), None):
         return True
+    ended = [[1, 2, 1, 2, 1, 2, 0], [2, 0, 1, 1, 1, 0, 0]]
+    if shown(search, stated([[[0, 2, 1, 0], [0, 0, 3, "oo"]]], ["<=", ["prefix", 2], 6]), ended):
+        return True
     for (k, r), p, hops, count, n in product(((1, 1), (2, 2), (2, 1), (1, 2)), (3, 5), (0, 1), (2, 3), range(2, 9)):
         layers = both(k, r, p, hops)
         op = "misses" if compared(["covers", n, count], {}, layers) else "covers"
@@ -181,6 +184,18 @@ def test_runs_of_skips_beside_a_wide_window_are_what_is_counted() -> None:
         assert not shown(proof_search, stated(layers, ["==", [op, count], value + 1]), None), (layers, op, count)
 
 
+def test_prefixes_of_hops_without_end_are_what_is_counted() -> None:
+    for k, p, count, two in product((0, 1, 2, 4), (2, 3, 7), (1, 2), (False, True)):
+        layers = both(k, k, p, 40) if two else [both(k, k, p, 40)[0][:2]]
+        value = number(["prefix", count], {}, layers)
+        endless = [[[*lag[:3], "oo", *lag[4:]] if lag[3] else lag for lag in layers[0]]]
+        for other in (value - 1, value, value + 1):
+            proved = shown(proof_search, stated(endless, ["==", ["prefix", count], other]), None)
+            # Beyond 40 there is no end in truth, and so no proof.
+            assert not proved or other == value < 40, (endless, count, other)
+            assert proved or other != value or two or value > 40 or k >= p, (endless, count)
+
+
 WRONG = {
     "any skips ahead": ("rest == [[*lags[1], Poly(-1)]] * bool(less) and ", ""),
     "skips ahead or not negated": ("(y, r, _, z, _), *rest = less or", "(y, r, _, z, *_), *rest = less or"),
@@ -213,6 +228,7 @@ WRONG = {
     "more hops than skips have": ("used * hops - at, ", ""),
     "wider than windows": ("wide + gain * used - own, given", "given"),
     "gaps before a prefix": ("(whole or seen == (low * p - back) * 2)", "True"),
+    "one hop without end": ("(cap or far + 1) if", "(cap or Poly(1)) if"),
     "infinite without a layer": ("self.show(count - 1) or ", ""),
     "no layer more than there is": ("here += [j, count - j, ", "here += [j, count - 1 - j, "),
 }
