@@ -12,7 +12,6 @@ from patternc.lowering.heads import heads_text
 from patternc.lowering.hopper import backward_refusal, refusal
 from patternc.lowering.packing import shares_tiles
 from patternc.lowering.schedules import BY_KIND, launch_order
-from patternc.lowering.schedules.band import BAND
 
 SCALARS = {f".{end}_{side}": f"{end}_{side}" for end in ("first", "last") for side in ("q", "k")}
 DOCUMENT_SCALARS = {f"{s}_{edge}": f"{n}_{edge}" for s, n in SCALARS.items() for edge in ("start", "end")}
@@ -215,7 +214,7 @@ def _part(plan: Plan, branch: int, part: Part, name: str, *, last: bool) -> Part
         not_hopper=refusal(part),
         not_hopper_backward=backward_refusal(part, plan.branches[branch], gated=len(plan.branches) > 1),
         packs=shares_tiles(part),
-        uneven=part.kind == BAND.kind and part.span is None and len(segments) > 1,
+        uneven=part.uneven,
         by_head=bool(constants.names),
         tiling_by_head=any(isinstance(e, PerHead) for e in tiling),
         per_head_loop=bool(constants.names) or part.heads is not None,

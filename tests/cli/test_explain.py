@@ -74,11 +74,11 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_which_parts_have_a_kernel_for_hopper(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "a.pat"
-    path.write_text("causal pattern one { attend window(5) }\ncausal pattern two { attend window(5) | stride(7) }\n")
+    path.write_text("causal pattern one { attend window(5) }\ncausal pattern two { attend window(5) | columns(7) }\n")
     one, two = report(capsys, str(path), "--n", "500")
     both = {"kernel": True, "why_not": None, "backward": True, "why_not_backward": None}
     assert [p["hopper"] for p in one["parts"]] == [both]
-    why = ["its keys are not consecutive", "it shares its rows with other parts"]
+    why = ["its keys are neither consecutive nor one residue class", "it shares its rows with other parts"]
     assert [p["hopper"] for p in two["parts"]] == [
         {"kernel": False, "why_not": why[0], "backward": False, "why_not_backward": why[0]},
         {"kernel": True, "why_not": None, "backward": False, "why_not_backward": why[1]},
