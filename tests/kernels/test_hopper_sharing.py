@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -59,9 +61,11 @@ def test_every_part_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_hopper_refusal", lambda call, part, *rest: part.not_hopper)
     q, k, v = (torch.empty(1, HEADS, 64, 128, dtype=torch.bfloat16) for _ in range(3))
     call, strided = module._Call(q, k, v, 1.0, None), {"q": q, "k": k, "v": v, "o": q}
-    key = module._layout_key(call, True)
-    taken = [module._takes_hopper(call, part, "hopper", key, strided) for part in module.PARTS]
-    assert taken == [False, False, True]
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(multi_processor_count=2))
+    layouts = SimpleNamespace(get_default_for=lambda block, dtype: None)
+    monkeypatch.setattr(module, "gl", SimpleNamespace(NVMMASharedLayout=layouts, bfloat16=None), raising=False)
+    prepared = [module._prepare_hopper(call, part, "hopper", strided, strided) for part in module.PARTS]
+    assert [found is not None for found in prepared] == [False, False, True]
 
 
 def test_compiles_ahead_of_time() -> None:
