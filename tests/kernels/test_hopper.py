@@ -44,21 +44,22 @@ FORWARD = {
 def test_few_runs_of_keys_have_one(name: str) -> None:
     text = pattern(name).emit(HEADS)
     assert ("gluon" in text.lower()) == (name in (*SERVED, *FORWARD, "union", "gate"))
-    assert ("_hopper_q(" in text) == (name in SERVED)
+    assert ("_hopper_q(" in text) == (name in (*SERVED, "gate"))
 
 
 @pytest.mark.parametrize("text", [*SERVED.values(), *FORWARD.values()], ids=[*SERVED, *FORWARD])
 def test_so_have_these(text: str) -> None:
     (part,) = patternc.loads(text).module(HEADS).PARTS
-    assert part.not_hopper is None
-    assert part.not_hopper_backward == (None if text in SERVED.values() else "its tiles are not one run")
+    why = None if text in SERVED.values() else "its tiles are not one run"
+    assert part.not_hopper == {"hopper": None, "hopper_q": why, "hopper_kv": why}
 
 
 class _Part:
     """Stands for a part whose kernel for Hopper this Triton can compile."""
 
-    not_hopper = not_hopper_backward = None
-    hopper, span, periods, columns, guarded = object(), 9, (1,), (), False
+    not_hopper = dict.fromkeys(HOPPER_KERNELS)
+    hopper = hopper_q = hopper_kv = object()
+    span, periods, columns, guarded = 9, (1,), (), False
 
 
 class _Class(_Part):
@@ -212,7 +213,7 @@ for i, (n_q, n_k) in enumerate(sizes):
             assert launches == dict.fromkeys(kernels, 1), launches
             assert any("hopper" in kernel for kernel in kernels) == hopper, kernels
             # Short classes lie side by side, and have all gradients at once.
-            gradients = part.not_hopper_backward is None and n_k > 64 * period
+            gradients = part.not_hopper["hopper_q"] is None and n_k > 64 * period
             assert not (hopper and gradients) or all("hopper" in kernel for kernel in kernels), kernels
             if hopper in results:
                 assert all(torch.equal(a, b) for a, b in zip(results[hopper], found)), "two runs differ"
