@@ -113,11 +113,10 @@ def exact(module: Any, shape: tuple[int, ...]) -> list[torch.Tensor]:
 def test_they_compute_what_the_pattern_says(text: str, shape: tuple[int, ...]) -> None:
     module = patternc.loads(text).module(1)
     shape = fitting(shape, module.PARTS[0].periods[0])
-    truth = exact(module, shape)
-    for keys, programs in ((64, 1), (128, 3)):
-        found = run(text_of(text), module, shape, keys, programs)
-        for name, mine, other in zip(("out", "lse", "dq", "dk", "dv"), found, truth, strict=True):
-            torch.testing.assert_close(mine.double(), other, atol=2e-5, rtol=2e-5, msg=lambda m, n=name: f"{n}: {m}")
+    keys, programs = ((64, 1), (128, 3))[sum(shape) % 2]
+    found = run(text_of(text), module, shape, keys, programs)
+    for name, mine, other in zip(("out", "lse", "dq", "dk", "dv"), found, exact(module, shape), strict=True):
+        torch.testing.assert_close(mine.double(), other, atol=2e-5, rtol=2e-5, msg=lambda m, n=name: f"{n}: {m}")
 
 
 MUTANTS = {
