@@ -121,6 +121,20 @@ def test_the_report_names_kernel_and_reason() -> None:
     assert all(f"Triton {TRITON}" in reason for _, reason in found)
 
 
+def test_residue_classes_too_far_apart_for_a_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class is a column, and a descriptor's columns are counted in 32 bits."""
+    module = pattern("residue").module(HEADS)
+    monkeypatch.setattr(module, "DESCRIPTORS", True)
+
+    def described(stride: int) -> bool:
+        x = torch.empty_strided((1, 1, 2**21, 128), (2**60, 2**60, stride, 1), dtype=torch.bfloat16, device="meta")
+        part = module.PARTS[0]._replace(periods=(2**20,))
+        return module._use_descriptors(module._Call(x, x, x, 1.0, None), part, x)
+
+    assert described(2**10)
+    assert not described(2**11)
+
+
 def test_where_they_pay() -> None:
     """Residue classes of a tile of 128 rows, over 64 keys; backward, spans of 256."""
     module = pattern("band").module(HEADS)
