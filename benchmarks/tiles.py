@@ -143,6 +143,7 @@ def altered(problem: Problem, line: Line) -> ModuleType:
 
     module.tiling = tiling  # type: ignore[attr-defined]
     module.DESCRIPTORS = line.descriptors  # type: ignore[attr-defined]
+    module.USE_GLUON = False  # type: ignore[attr-defined]
     return module
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -16,6 +17,7 @@ def folder(name: str) -> Path:
     raise FileNotFoundError(f"patternc is installed without its {name}/; install it again")
 
 
+@cache
 def classes(module: str) -> dict[str, str]:
     """The text of each class of a file of this package, such as ``runtime/layer.py``."""
     text = (_PACKAGE / module).read_text(encoding="utf-8")

@@ -129,12 +129,7 @@ def to_json(cost: Cost, device: Device) -> dict[str, Any]:
                 "live_pairs": part.live,
                 "computed_pairs": part.computed,
                 "tile_waste": _waste(part.live, part.computed),
-                "hopper": {
-                    "kernel": part.not_hopper is None,
-                    "why_not": part.not_hopper,
-                    "backward": part.not_hopper_backward is None,
-                    "why_not_backward": part.not_hopper_backward,
-                },
+                "not_hopper": part.not_hopper,
             }
             for part in cost.parts
         ],

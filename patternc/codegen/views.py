@@ -9,10 +9,9 @@ from patternc.codegen.printer import Printer, by_head
 from patternc.ir.expr import TRUE, Expr, Int
 from patternc.ir.plan import Gather, HeadGroup, Part, PerHead, Plan, Segment
 from patternc.lowering.heads import heads_text
-from patternc.lowering.hopper import backward_refusal, refusal
+from patternc.lowering.hopper import Refusals, refusals
 from patternc.lowering.packing import shares_tiles
 from patternc.lowering.schedules import BY_KIND, launch_order
-from patternc.lowering.schedules.band import BAND
 
 SCALARS = {f".{end}_{side}": f"{end}_{side}" for end in ("first", "last") for side in ("q", "k")}
 DOCUMENT_SCALARS = {f"{s}_{edge}": f"{n}_{edge}" for s, n in SCALARS.items() for edge in ("start", "end")}
@@ -86,9 +85,8 @@ class PartView:
     """The other branches."""
     below_zero: bool
     guarded: bool
-    not_hopper: str | None
-    """Why there is no forward kernel for Hopper, too."""
-    not_hopper_backward: str | None
+    not_hopper: Refusals
+    """Why there are no kernels for Hopper, too."""
     packs: bool
     """Whether a tile can hold several residue classes: queries and keys of the same rows, a mask that asks for lags."""
     uneven: bool
@@ -126,12 +124,7 @@ class PartView:
     @property
     def hopper(self) -> bool:
         """Whether there is a kernel for Hopper, too."""
-        return self.not_hopper is None
-
-    @property
-    def hopper_backward(self) -> bool:
-        """Whether there are some for its gradients."""
-        return self.not_hopper_backward is None
+        return self.not_hopper["hopper"] is None
 
     @property
     def taken(self) -> tuple[str, ...]:
@@ -165,20 +158,21 @@ class _Constants:
 
 def part_views(plan: Plan) -> tuple[PartView, ...]:
     """One view a part, with names that are unique in the file."""
-    parts = [(b, p) for b, branch in enumerate(plan.branches) for p in branch.parts]
+    not_hopper = refusals(plan)
+    parts = [(b, p, not_hopper[b][i]) for b, branch in enumerate(plan.branches) for i, p in enumerate(branch.parts)]
     parts.sort(key=lambda part: launch_order(part[1].kind))
-    kinds = [p.kind for _, p in parts]
+    kinds = [p.kind for _, p, _ in parts]
     counts: dict[str, int] = {}
     views: list[PartView] = []
-    for b, part in parts:
+    for b, part, why in parts:
         index = counts.get(part.kind, 0)
         counts[part.kind] = index + 1
         name = part.kind if kinds.count(part.kind) == 1 else f"{part.kind}_{index}"
-        views.append(_part(plan, b, part, name, last=len(views) == len(parts) - 1))
+        views.append(_part(plan, b, part, name, why, last=len(views) == len(parts) - 1))
     return tuple(views)
 
 
-def _part(plan: Plan, branch: int, part: Part, name: str, *, last: bool) -> PartView:
+def _part(plan: Plan, branch: int, part: Part, name: str, not_hopper: Refusals, *, last: bool) -> PartView:
     constants = _Constants()
     used: set[str] = set()
 
@@ -212,10 +206,9 @@ def _part(plan: Plan, branch: int, part: Part, name: str, *, last: bool) -> Part
         others=tuple(b for b in range(len(plan.branches)) if b != branch),
         below_zero=part.below_zero,
         guarded=part.guarded,
-        not_hopper=refusal(part),
-        not_hopper_backward=backward_refusal(part, plan.branches[branch], gated=len(plan.branches) > 1),
+        not_hopper=not_hopper,
         packs=shares_tiles(part),
-        uneven=part.kind == BAND.kind and part.span is None and len(segments) > 1,
+        uneven=part.uneven,
         by_head=bool(constants.names),
         tiling_by_head=any(isinstance(e, PerHead) for e in tiling),
         per_head_loop=bool(constants.names) or part.heads is not None,

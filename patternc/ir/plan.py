@@ -95,8 +95,12 @@ class Part:
     """Whether every tile evaluates its mask, and one without a live pair is skipped."""
     period: Expr | None = None
     gather: Gather | None = None
+    uneven: bool = False
+    """Whether a few keys are seen by far more queries than others, as sinks beside a window are."""
     span: int | None = None
-    """How far apart the lags of its pairs lie at most; None where nothing bounds them."""
+    """How many keys lie between the first and the last that a query sees by each of its terms, summed; None where
+    nothing bounds them.
+    """
     below_zero: bool = False
     """Whether only queries before position 0 have pairs: without more queries than keys it is not launched."""
 

@@ -57,10 +57,8 @@ class PartCost:
     branch: int
     heads: tuple[int, ...]
     works: tuple[Work, ...]
-    not_hopper: str | None
-    """Why it has no forward kernel for Hopper beside the portable one; None where it has."""
-    not_hopper_backward: str | None
-    """The same of its gradients."""
+    not_hopper: hopper.Refusals
+    """Why it has no kernels for Hopper beside the portable ones; None where it has."""
 
     @property
     def kind(self) -> Kind:
@@ -178,17 +176,17 @@ def distinct_softmaxes(instance: Instance, heads: int | None) -> int:
 
 def _parts(plan: Plan, rows: list[tuple[Relation, ...]], works: dict[Relation, tuple[Work, ...]]) -> Iterator[PartCost]:
     """The plan's parts with what each of their heads does in them."""
+    refusals = hopper.refusals(plan)
     for b, branch in enumerate(plan.branches):
         done = [0] * len(rows)
-        for part in branch.parts:
+        for i, part in enumerate(branch.parts):
             held = part.heads or tuple(range(len(rows)))
             mine: list[Work] = []
             for h in held:
                 mine.append(works[rows[h][b]][done[h]])
                 done[h] += 1
             if not part.below_zero:
-                backward = hopper.backward_refusal(part, branch, gated=len(plan.branches) > 1)
-                yield PartCost(b, held, tuple(mine), hopper.refusal(part), backward)
+                yield PartCost(b, held, tuple(mine), refusals[b][i])
 
 
 def _works(relation: Relation, plan: Plan, branch: int, head: int, n: int, tiling: Tiling) -> Iterator[Work]:

@@ -29,6 +29,7 @@ from patternc.ir.relation import (
     ChunkLag,
     Condition,
     KeyMod,
+    KeyRange,
     LagMod,
     QueryMod,
     QueryRange,
@@ -39,7 +40,7 @@ from patternc.ir.relation import (
 from patternc.lowering.closed_forms import full, key_bounds, live_keys, live_queries, query_bounds
 from patternc.lowering.heads import Together, generalised, heads_text, merged, together
 from patternc.lowering.schedule import schedule
-from patternc.lowering.schedules import BLOCKS, BY_KIND, Scheduled, launch_order
+from patternc.lowering.schedules import BAND, BLOCKS, BY_KIND, Scheduled, launch_order
 from patternc.lowering.schedules.base import Piece, bounded
 from patternc.lowering.terms import Term, number
 
@@ -109,6 +110,7 @@ def _part(place: dict[int, Scheduled], group: Together, heads: int | None, *, fi
         # What tells the tiles apart is one for each head; what else the atom says is its segment's.
         shapes = [replace(g, phase=ZERO) if isinstance(g, LagMod) else g for g in grants]
         tiled = generalised(shapes, group.heads, count)
+    seen = [place[h].terms for h in group.heads]
     own = [p for owned in group.segments for p in owned.values()]
     below = kind == BLOCKS.kind and not leaves_delta and all(_below_zero(t) for p in own for t in p.terms)
     return Part(
@@ -118,7 +120,8 @@ def _part(place: dict[int, Scheduled], group: Together, heads: int | None, *, fi
         first,
         leaves_delta,
         guarded=guarded,
-        span=None if kind == BLOCKS.kind else _span([place[h].terms for h in group.heads]),
+        uneven=kind == BAND.kind and any(len(o) > 1 and any(t.lag.hi is None for t in o) for o in seen),
+        span=None if kind == BLOCKS.kind else _span(seen),
         period=tiled.period if isinstance(tiled, LagMod) else None,
         gather=Gather(tiled.period, _first_column(tiled), tiled.width) if isinstance(tiled, KeyMod) else None,
         below_zero=below,
@@ -142,19 +145,23 @@ def _for_heads(segment: Segment, owners: tuple[int, ...], heads: int) -> Segment
 
 
 def _span(terms_by_head: list[tuple[Term, ...]]) -> int | None:
-    """How many lags lie between the least and the largest of a head's terms, summed, for the head where they are most;
-    None where one has no bound.
+    """How many keys lie between the first and the last that a query sees by a term, summed over a head's terms, for the
+    head where they are most; None where one has no bound.
     """
     largest = 0
     for terms_of_head in terms_by_head:
-        total = 0
-        for term in terms_of_head:
-            lo, hi = number(term.lag.lo), number(term.lag.hi)
-            if lo is None or hi is None:
-                return None
-            total += max(hi - lo, 0) + 1
-        largest = max(largest, total)
+        keys = [_keys(term) for term in terms_of_head]
+        if None in keys:
+            return None
+        largest = max(largest, sum(n for n in keys if n is not None))
     return largest
+
+
+def _keys(term: Term) -> int | None:
+    """How many keys lie between the first and the last that a query sees by a term."""
+    bounds = [(number(term.lag.lo), number(term.lag.hi))]
+    bounds += [(0 if a.lo is None else number(a.lo), number(a.hi)) for a in term.of(KeyRange)]
+    return min((max(hi - lo, 0) + 1 for lo, hi in bounds if lo is not None and hi is not None), default=None)
 
 
 def _by_class(segment: Segment, classes: tuple[Atom, ...]) -> Segment:

@@ -60,12 +60,12 @@ def _print_part(console: Console, cost: Cost, part: PartCost, index: int) -> Non
         f"{_count(part.live)} of {_count(part.computed)} computed pairs are live, "
         f"{_waste(part.live, part.computed)} waste ({tiles})"
     )
-    if part.not_hopper is None:
-        which = "also as kernels" if part.not_hopper_backward is None else "forward also as a kernel"
-        why = f"; backward not: {part.not_hopper_backward}" if part.not_hopper_backward else ""
+    names = {"hopper": "output", "hopper_q": "dQ", "hopper_kv": "dK and dV"}
+    if made := [name for kernel, name in names.items() if part.not_hopper[kernel] is None]:
+        why = "".join(f"; not {name}: {part.not_hopper[kernel]}" for kernel, name in names.items() if name not in made)
         lines.append(
-            f"{which} for Hopper, in Gluon: with Triton {hopper.TRITON} on compute capability 9.0, for 16-bit "
-            f"heads of {hopper.HEAD_DIM} columns, in calls that descriptors serve{why}"
+            f"{', '.join(made)} also by kernels for Hopper, in Gluon: with Triton {hopper.TRITON} on compute "
+            f"capability 9.0, for 16-bit heads of {hopper.HEAD_DIM} columns, in calls that descriptors serve{why}"
         )
     for line in lines:
         console.print(Text(fill(line, console.width - 1, initial_indent="   ", subsequent_indent="   ")))

@@ -30,7 +30,7 @@ def mutants(text: str, period: int = 1) -> Iterator[Mutant]:
     Ranges of keys and queries lose their first or last one, masks gain and lose a lag, a key or a query, tests for
     full tiles pass one tile too many, phases and columns move.
     """
-    tree = ast.parse(text)
+    tree = _portable(ast.parse(text))
     for function in tree.body:
         if not isinstance(function, ast.FunctionDef) or not function.name.endswith(KERNELS):
             continue
@@ -44,6 +44,16 @@ def mutants(text: str, period: int = 1) -> Iterator[Mutant]:
                 yield Mutant(function.name, f"{what}: {shown}", ast.unparse(tree))
                 node.__dict__.clear()
                 node.__dict__.update(before)
+
+
+def _portable(tree: ast.Module) -> ast.Module:
+    """The file without the kernels that run on one kind of device only, as on every other."""
+    body: list[ast.stmt] = []
+    for node in tree.body:
+        gluon = isinstance(node, ast.If) and ast.unparse(node.test) == "GLUON"
+        body += node.orelse if gluon else [node]
+    tree.body = body
+    return tree
 
 
 def _plus(value: ast.expr, by: int) -> ast.expr:

@@ -1,5 +1,5 @@
-"""The forward kernels for Hopper that add to other outputs, on the CPU: of unions, whose softmax they go on with, and
-of gates.  What is there before them is drawn at random.
+"""The kernels for Hopper that are forward only, on the CPU: of unions, whose softmax they go on with, of gates, and of
+sinks beside a window.  What is there before them is drawn at random.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import torch
 
 import patternc
 from tests.kernels import warps
-from tests.kernels.test_hopper_protocol import LOG2E, SCALE, SHAPES, inputs, rings, text_of
+from tests.kernels.test_hopper_protocol import LOG2E, SCALE, SHAPES, fitting, inputs, rings, row_strides, text_of
 from tests.kernels.warps import Descriptor, Machine, OverwrittenError, Pointer, StuckError
 
 BAND = "where(0 <= q - k and q - k <= 100)"
+FAR = "where((0 <= q - k and q - k <= 40) or (70 <= q - k and q - k <= 130 and k <= 90))"
 LATE = "where(30 <= q - k and q - k <= 90 and k >= 5)"
 CASES = {
     "union": (f"pattern a {{ attend {BAND} | stride(7) }}", BAND),
@@ -24,6 +25,10 @@ CASES = {
     "gate of three": (f"pattern a {{ attend gate(stride(7), {LATE}, columns(5)) }}", LATE),
     "gate of a union": (f"pattern a {{ attend gate(stride(3), {BAND} | stride(7)) }}", BAND),
     "documents": (f"pattern a {{ attend gate({BAND}, same_document & stride(3)) }}", BAND),
+    "sinks": ("causal pattern a { attend sink(5) | window(70) }", "causal & (sink(5) | window(70))"),
+    "two windows": (f"pattern a {{ attend {FAR} }}", FAR),
+    "gate with sinks": (f"pattern a {{ attend gate({FAR}, stride(7)) }}", FAR),
+    "gate of strides": ("causal pattern a { attend gate(stride(4), stride(6)) }", "stride(6) & causal"),
 }
 """Patterns, and what the part that runs last sees."""
 
@@ -50,19 +55,21 @@ def run(
     batch, heads, kv_heads, n_q, n_k = shape
     q, k, v, *_ = inputs(shape)
     part, before = module.PARTS[-1], Before(q, module.BRANCHES)
+    (period,) = part.periods
     out, lse = torch.full_like(q, float("nan")), torch.full_like(before.lse, float("nan"))
     if not part.first:
         out, lse = before.outs[part.branch], before.lse
     fused = torch.full_like(q, float("nan")) if keep else out
     gate: list[Any] = []
     if part.fuses:
-        others = [Descriptor(x, 64) for b, x in enumerate(before.outs) if b != part.branch]
-        gate = [*others, Pointer(before.weight), Descriptor(fused, 64)]
+        others = [Descriptor(x, 64, period) for b, x in enumerate(before.outs) if b != part.branch]
+        gate = [*others, Pointer(before.weight), Descriptor(fused, 64, period)]
     positions = [Pointer(q)] * (3 if module.DOCUMENTS else 1)
     ring = rings(module, part)[keys]
     Machine(source, programs).run(
-        f"{part.name}_hopper", Descriptor(q, 64), Descriptor(k, keys), Descriptor(v, keys), Descriptor(out, 64),
-        Pointer(lse), *gate, *positions, heads, heads // kv_heads, batch, n_q, n_k, SCALE, RING=ring, KEEP=keep,
+        f"{part.name}_hopper", Descriptor(q, 64, period), Descriptor(k, keys, period), Descriptor(v, keys, period),
+        Descriptor(out, 64, period), Pointer(lse), *gate, *positions, heads, heads // kv_heads, batch, n_q, n_k, SCALE,
+        RING=ring, KEEP=keep, **row_strides(period, q=q, k=k, v=v, out=out),
     )  # fmt: skip
     found = {"fused": fused} if part.fuses else {"out": out}
     return {**found, "out": out, "lse": lse} if keep else found
@@ -94,6 +101,7 @@ def exact(module: Any, band: str, shape: tuple[int, ...]) -> dict[str, torch.Ten
 @pytest.mark.parametrize(("text", "band"), CASES.values(), ids=CASES)
 def test_they_add_what_their_part_sees(text: str, band: str, shape: tuple[int, ...]) -> None:
     module = patternc.loads(text).module(1)
+    shape = fitting(shape, module.PARTS[-1].periods[0])
     truth = exact(module, band, shape)
     for keys, programs, keep in ((64, 1, True), (128, 3, False)):
         for name, mine in run(text_of(text), module, shape, keys, programs, keep=keep).items():
@@ -113,6 +121,9 @@ MUTANTS = {
     "weights of the row before": ("gate of three", "weight_ptr + at * 3 + 1", "weight_ptr + at * 3 + 0"),
     "a softmax that begins again": ("union", "l * alpha + beta", "l * alpha"),
     "rows before that saw nothing": ("empty rows", 'tl.where(m_all == float("-inf"), 0.0, m_all)', "m_all"),
+    "sinks that are left out": ("sinks", "until_0 + tiles_1", "until_0"),
+    "a window's mask for sinks": ("sinks", "if t < until_0:", "if t <= until_0:"),
+    "sinks from elsewhere": ("sinks", "lo_1 + (t - until_0)", "lo_1 + t"),
     "values let go of before their product": ("union", "l = warpgroup_mma_wait(0,", "l = warpgroup_mma_wait(1,"),
 }  # fmt: skip
 """A case, what is wrong with it, and the change that makes it so."""

@@ -19,6 +19,9 @@ TEXTS = {
     "window": "causal pattern wide { attend window(100) }",
     "offset": "pattern offset { attend where(k <= q - 3 and q - k <= 70) }",
     "range": "causal pattern ranged { attend window(90) & where(k >= 5) }",
+    "stride": "causal pattern strided { attend stride(3) }",
+    "hops": "causal pattern hopping { attend stride(2, 40, 6) }",
+    "phase": "pattern phased { attend where((q - k) % 4 == 3 and q - k <= 150) }",
 }
 SHAPES = [
     (1, 1, 1, 1, 1),
@@ -30,6 +33,12 @@ SHAPES = [
 ]
 """Batch, heads, heads of keys, queries, keys."""
 D, SCALE, LOG2E = 16, 0.3, 1.4426950408889634
+
+
+def fitting(shape: tuple[int, ...], period: int) -> tuple[int, ...]:
+    """The shape with lengths that a period divides."""
+    *heads, n_q, n_k = shape
+    return (*heads, -(-n_q // period) * period, -(-n_k // period) * period)
 
 
 @cache
@@ -46,28 +55,35 @@ def run(source: str, module: Any, shape: tuple[int, ...], keys: int, programs: i
     lse, norm, delta = (torch.full((batch, heads, n_q), float("nan")) for _ in range(3))
     sizes = heads // kv_heads, batch, n_q, n_k, SCALE
     (part,) = module.PARTS
+    (period,) = part.periods
     ring = rings(module, part)[keys]
     machine = Machine(source, programs)
 
     def tiles(rows: int, *tensors: torch.Tensor) -> list[Descriptor]:
-        return [Descriptor(x, rows) for x in tensors]
+        return [Descriptor(x, rows, period) for x in tensors]
 
     machine.run(
-        "band_hopper", *tiles(64, q), *tiles(keys, k, v), *tiles(64, out), Pointer(lse), nothing, heads, *sizes,
-        RING=ring, KEEP=True,
+        f"{part.name}_hopper", *tiles(64, q), *tiles(keys, k, v), *tiles(64, out), Pointer(lse), nothing, heads, *sizes,
+        RING=ring, KEEP=True, **row_strides(period, q=q, k=k, v=v, out=out),
     )  # fmt: skip
     kept, streamed, ring = module.hopper_tile("hopper_q", part)
     machine.run(
-        "band_hopper_q", *tiles(kept, q), *tiles(streamed, k, v), *tiles(kept, do, dq), Pointer(out), Pointer(lse),
-        Pointer(dlse), Pointer(norm), Pointer(delta), nothing, *out.stride()[:3], heads, *sizes,
-        RING=ring, LSE_GRADIENT=True,
+        f"{part.name}_hopper_q", *tiles(kept, q), *tiles(streamed, k, v), *tiles(kept, do, dq), Pointer(out),
+        Pointer(lse), Pointer(dlse), Pointer(norm), Pointer(delta), nothing, *out.stride()[:3], heads, *sizes,
+        RING=ring, LSE_GRADIENT=True, **row_strides(period, q=q, k=k, v=v, do=do, dq=dq),
     )  # fmt: skip
     kept, streamed, ring = module.hopper_tile("hopper_kv", part)
     machine.run(
-        "band_hopper_kv", *tiles(streamed, q), *tiles(kept, k, v), *tiles(streamed, do), *tiles(kept, dk, dv),
-        Pointer(norm), Pointer(delta), nothing, kv_heads, *sizes, RING=ring,
+        f"{part.name}_hopper_kv", *tiles(streamed, q), *tiles(kept, k, v), *tiles(streamed, do), *tiles(kept, dk, dv),
+        Pointer(norm), Pointer(delta), nothing, kv_heads, *sizes,
+        RING=ring, **row_strides(period, q=q, k=k, v=v, do=do, dk=dk, dv=dv),
     )  # fmt: skip
     return [out, lse, dq, dk, dv]
+
+
+def row_strides(period: int, **tensors: torch.Tensor) -> dict[str, int]:
+    """What a kernel asks of tensors whose residue classes are columns."""
+    return {f"{name}_sn": x.stride(2) for name, x in tensors.items() if period > 1}
 
 
 def rings(module: Any, part: Any) -> dict[int, int]:
@@ -96,11 +112,11 @@ def exact(module: Any, shape: tuple[int, ...]) -> list[torch.Tensor]:
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_they_compute_what_the_pattern_says(text: str, shape: tuple[int, ...]) -> None:
     module = patternc.loads(text).module(1)
-    truth = exact(module, shape)
-    for keys, programs in ((64, 1), (128, 3)):
-        found = run(text_of(text), module, shape, keys, programs)
-        for name, mine, other in zip(("out", "lse", "dq", "dk", "dv"), found, truth, strict=True):
-            torch.testing.assert_close(mine.double(), other, atol=2e-5, rtol=2e-5, msg=lambda m, n=name: f"{n}: {m}")
+    shape = fitting(shape, module.PARTS[0].periods[0])
+    keys, programs = ((64, 1), (128, 3))[sum(shape) % 2]
+    found = run(text_of(text), module, shape, keys, programs)
+    for name, mine, other in zip(("out", "lse", "dq", "dk", "dv"), found, exact(module, shape), strict=True):
+        torch.testing.assert_close(mine.double(), other, atol=2e-5, rtol=2e-5, msg=lambda m, n=name: f"{n}: {m}")
 
 
 MUTANTS = {
@@ -117,12 +133,20 @@ MUTANTS = {
     "rows of another head": ("h // group", "h"),
 }  # fmt: skip
 """What is wrong with them, and the change that makes it so."""
+OF_CLASSES = {
+    "keys of another class": ("% 3 * k_sn", "% 1 * k_sn"),
+    "outputs of another class": ("first_row % 3 * out_sn", "(first_row + 1) % 3 * out_sn"),
+    "a key too few": ("hi - lo + 3, 0) // 3", "hi - lo, 0) // 3"),
+    "queries of another class": ("floor_mod(first_k - lo, 3)", "floor_mod(first_k + 1 - lo, 3)"),
+    "one class for all": ("head // 3, head % 3", "head // 3, head % 1"),
+}
+"""The same of residue classes modulo 3."""
 
 
-@pytest.mark.parametrize(("right", "wrong"), MUTANTS.values(), ids=MUTANTS)
+@pytest.mark.parametrize(("right", "wrong"), (MUTANTS | OF_CLASSES).values(), ids=MUTANTS | OF_CLASSES)
 def test_a_wrong_protocol_is_seen(right: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warps, "PATIENCE", 0.5)
-    text, shape = TEXTS["window"], (1, 4, 2, 400, 400)
+    text, shape = TEXTS["stride" if (right, wrong) in OF_CLASSES.values() else "window"], (1, 4, 2, 405, 405)
     module, source = patternc.loads(text).module(1), text_of(text)
     assert right in source
     truth = exact(module, shape)

@@ -57,12 +57,14 @@ def loaded(text: str) -> ModuleType:
     return module
 
 
+@pytest.mark.parametrize("part", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", PATTERNS)
-def test_every_moved_bound_is_caught(name: str) -> None:
+def test_every_moved_bound_is_caught(name: str, part: int) -> None:
+    """Every other one in the ordinary run."""
     source, period = PATTERNS[name]
     text = patternc.loads(source).emit()
     assert not any(fails(loaded(text), *case) for case in CASES)
     found = list(mutants(text, period))
     assert len(found) >= 20
-    survivors = [str(m) for m in found if not caught(m)]
+    survivors = [str(m) for m in found[part::2] if not caught(m)]
     assert not survivors, "\n".join(survivors)

@@ -99,17 +99,22 @@ class Pointer:
 
 
 class Descriptor:
-    """A tensor (B, H, N, D) and the tile that is copied at a time; what lies outside of it reads as 0."""
+    """A tensor (B, H, N, D) and the tile that is copied at a time, of rows that lie a period apart: residue classes are
+    columns.  What lies outside of it reads as 0.
+    """
 
-    def __init__(self, x: torch.Tensor, rows: int) -> None:
-        self.x, self.dtype, self.layout = x, x.dtype, None
+    def __init__(self, x: torch.Tensor, rows: int, period: int = 1) -> None:
+        self.x, self.dtype, self.layout, self.period = x, x.dtype, None, period
         shape = [1, 1, rows, x.shape[3]]
         self.block_type = SimpleNamespace(shape=shape, nbytes=rows * x.shape[3] * x.element_size())
 
     def part(self, at: Sequence[Any]) -> torch.Tensor:
-        b, h, row, _ = (int(i) for i in at)
+        b, h, row, column = (int(i) for i in at)
+        residue, within = divmod(column, self.x.stride(2))
         assert row >= 0
-        return self.x[b, h, row : row + self.block_type.shape[2]]
+        assert residue < self.period
+        assert within == 0
+        return self.x[b, h, residue :: self.period][row : row + self.block_type.shape[2]]
 
 
 @dataclass
@@ -222,6 +227,7 @@ class Machine:
 
         return {
             "gluon": SimpleNamespace(jit=jit),
+            "floor_mod": lambda a, b: a % b,
             "mbarrier": SimpleNamespace(init=initialise, wait=wait, arrive=arrive, expect=expect, MBarrierLayout=dict),
             "tma": SimpleNamespace(
                 async_copy_global_to_shared=load, async_copy_shared_to_global=store, store_wait=stores_wait
