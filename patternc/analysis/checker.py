@@ -1,7 +1,7 @@
 """Checks certificates about receptive fields; `patternc.analysis.certificate` says what is granted."""
 
 # pyright: basic, reportOperatorIssue=false, reportAttributeAccessIssue=false, reportArgumentType=false
-from functools import partial, partialmethod, reduce
+from functools import partial, reduce
 from itertools import product
 from operator import add, mul, sub
 
@@ -25,7 +25,7 @@ class Poly(dict):  # A polynomial: sorted tuples of names, each with its whole c
         keys = {**self, **(other := other if isinstance(other, Poly) else Poly(other))}
         return Poly({key: c for key in keys if (c := self.get(key, 0) + factor * other.get(key, 0))})
 
-    __sub__ = partialmethod(__add__, factor=-1)
+    __sub__ = lambda self, other: self.__add__(other, -1)  # noqa: E731
 
     def __mul__(self, other):
         ensure(len(self) * len(other := Poly(other)) <= MAX_TERMS, "too large a product")

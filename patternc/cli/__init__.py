@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -145,6 +146,7 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     given = _command_first(list(sys.argv[1:] if arguments is None else arguments))
+    gc.set_threshold(50_000, 20, 50)  # few objects of the analysis are cycles, and looking for them takes a twentieth
     try:
         application(given)(args=given, prog_name="patternc")
     except Exception as problem:

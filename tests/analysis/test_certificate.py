@@ -6,7 +6,7 @@ import ast
 import json
 import sys
 from collections.abc import Iterator
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -296,10 +296,11 @@ def families() -> Iterator[tuple[list[Any], list[Any], int]]:
         yield [[[0, k, 1, 0], [0, k if same else 0, p, hops]]], [], 4
 
 
-def test_coverage_and_prefix_of_all_layers_are_what_is_counted() -> None:
+@pytest.mark.parametrize("part", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_coverage_and_prefix_of_all_layers_are_what_is_counted(part: int) -> None:
     """With numbers for all but the layers: the value that brute force counts is proved, and none next to it."""
     tried = 0
-    for layers, given, most in families():
+    for layers, given, most in islice(families(), part, None, 2):
         for name, count in product(("coverage", "prefix"), range(1, most)):
             value = number([name, count], {}, layers)
             for other in (value, value - 1, value + 1):
@@ -311,7 +312,7 @@ def test_coverage_and_prefix_of_all_layers_are_what_is_counted() -> None:
                     valid = False
                 assert valid == (other == value), (layers, claim)
                 tried += 1
-    assert tried >= 3000
+    assert tried >= 1500
 
 
 def test_a_coverage_with_holes_is_exact() -> None:
