@@ -21,6 +21,7 @@ from patternc.pattern import Pattern
 from patternc.runtime import loader
 from patternc.runtime.testing import Case, counted, poisoned, tensors
 from patternc.source import Source
+from patternc.view.mask import mask_array
 from tests.fuzz.programs import Drawn, Sample
 from tests.fuzz.spelling import Speller
 from tests.interpreter import forget
@@ -73,7 +74,20 @@ def check_mask(sample: Sample) -> None:
     pattern = pattern_of(drawn)
     ends = torch.tensor(sample.ends) if pattern.needs_documents else None
     with forgetting():
-        mask = pattern.mask(sample.nk, drawn.heads, nq=sample.nq, cu_seqlens=ends)
+        _compare_mask(sample, pattern.mask(sample.nk, drawn.heads, nq=sample.nq, cu_seqlens=ends))
+
+
+def check_relations(sample: Sample) -> None:
+    """So does the mask of the relations that a pattern is compiled from, which no file is emitted for."""
+    if sample.nq > sample.nk:
+        check_mask(sample)
+        return
+    mask = mask_array(pattern_of(sample.drawn)._instance, sample.nk, sample.drawn.heads, sample.ends)
+    _compare_mask(sample, torch.from_numpy(mask[:, :, sample.nk - sample.nq :]))
+
+
+def _compare_mask(sample: Sample, mask: torch.Tensor) -> None:
+    drawn = sample.drawn
     expected = section1.mask(drawn.pattern, drawn.heads, sample.nk, nq=sample.nq, ends=sample.ends)
     assert mask.shape == (len(expected), drawn.heads, sample.nq, sample.nk)
     for b, branch in enumerate(expected):
