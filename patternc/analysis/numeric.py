@@ -17,6 +17,7 @@ from patternc.analysis.decisions import (
     first_pair,
     first_query_without_key,
 )
+from patternc.analysis.enclosed_coverage import coverage_bounds
 from patternc.analysis.intset import INF, Bound, TooLarge
 from patternc.analysis.operands import compared, extended, show_claim, spelt
 from patternc.analysis.receptive_field import Field, field_of
@@ -78,6 +79,8 @@ class Point:
     models: dict[object, Model] = field(default_factory=dict)
     """Models made so far, by target and parameters."""
     measured: dict[tuple[str, int], Bound] = field(default_factory=dict)
+    bounded: dict[Expr, str] = field(default_factory=dict)
+    """What is known of terms that are too large to count."""
     remarks: list[str] = field(default_factory=list)
 
     @cached_property
@@ -187,7 +190,11 @@ class Point:
                     continue
                 a, b = self.value(left), self.value(right)
             except (Undecided, TooLarge, NotByLag) as problem:
-                undecided = undecided or problem
+                found = self._by_bounds(left, op, right) if isinstance(problem, TooLarge) else None
+                if found is not None and not found.holds:
+                    return found
+                if found is None:
+                    undecided = undecided or problem
                 continue
             if not compared(op, a, b):
                 return self._broken(left, op, right, a, b)
@@ -229,9 +236,30 @@ class Point:
         bounds = depths.enclosed(self.model, n) if n > depths.LARGE_GRAPH else None
         return bounds is not None and bounds[1] <= self.model.limit and compared(op, bounds[1], self.value(right))
 
+    def _by_bounds(self, left: Expr, op: str, right: Expr) -> Finding | None:
+        """What bounds of a coverage say of a comparison, where it is too large to count."""
+        if isinstance(right, Measure) and right.name == "coverage":
+            left, op, right = right, MIRRORED[op], left
+        if not isinstance(left, Measure) or left.name != "coverage":
+            return None
+        try:
+            layers, value = self.number(left.argument), self.value(right)
+        except TooLarge:
+            return None
+        low, high = coverage_bounds(self.field(layers, "coverage"), lambda covered: covered > value)
+        certain = {compared(op, x, value) for x in (low, high)}
+        if len(certain) > 1 or (op in ("==", "!=") and low <= value <= high):
+            return None
+        (holds,) = certain
+        known = self.bounded[left] = f"at least {spelt(low)}" if low >= value else f"at most {spelt(high)}"
+        reason = f"{show_claim(left)} is {known}, which is not {op} {show_claim(right)}"
+        return Finding(holds, "" if holds else reason, layers, values=None if holds else (known, value))
+
     def _valued(self, part: Expr | str) -> str:
         if isinstance(part, str):
             return part
+        if part in self.bounded:
+            return f"{show_claim(part)} ({self.bounded[part]})"
         try:
             shown, value = show_claim(part), spelt(self.value(part))
         except TooLarge:

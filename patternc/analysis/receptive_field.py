@@ -112,6 +112,17 @@ class Field:
         return bits.from_set(held, 0, last) if isinstance(held, IntSet) else held & bits.ones(last + 1)
 
     @property
+    def terms(self) -> list[tuple[Sequence[Term], int]]:
+        """The groups, their lags as terms.  Raises `TooLarge`."""
+        groups: list[tuple[Sequence[Term], int]] = []
+        for lags, count in self.groups:
+            terms = terms_of(lags) if isinstance(lags, IntSet) else lags.terms
+            if terms is None:
+                raise TooLarge("lags of several long periods at once")
+            groups.append((terms, count))
+        return groups
+
+    @property
     def closed_form(self) -> bool:
         """Whether the prefix is a formula."""
         return self._skips is not None
@@ -165,22 +176,13 @@ class Field:
         if self.reach <= MAX_BITS:
             return None
         try:
-            return scales.by_relations(self._terms(), int(self.reach))
+            return scales.by_relations(self.terms, int(self.reach))
         except TooLarge:
             return None
 
     def _at_scales(self, top: int) -> Members:
         """What is said of the lags within ``[0, top]`` by points and what lies about them.  Raises `TooLarge`."""
-        return scales.members(self._terms(), top)
-
-    def _terms(self) -> list[tuple[Sequence[Term], int]]:
-        groups: list[tuple[Sequence[Term], int]] = []
-        for lags, count in self.groups:
-            terms = terms_of(lags) if isinstance(lags, IntSet) else lags.terms
-            if terms is None:
-                raise TooLarge("lags of several long periods at once")
-            groups.append((terms, count))
-        return groups
+        return scales.members(self.terms, top)
 
     def _gap_within(self, bounds: Sequence[int]) -> int | None:
         """The least missing lag, where it lies within some of the bounds."""

@@ -117,12 +117,27 @@ def compile_ahead(module: ModuleType, target: str, head_dim: int, dtype: torch.d
             tile = module.tiling(
                 kind, head_dim, dtype, descriptors, chip=chip_of(module, target), heavy=module._heavy(part, descriptors)
             )
-            yield compile_kernel(f"{name}_tma" if descriptors else name, kind, function, tile, use, target)
+            yield compile_settled(module, f"{name}_tma" if descriptors else name, kind, function, tile, use, target)
     served = target == "sm_90" and dtype != torch.float32 and head_dim == HEAD_DIM
     for part in module.PARTS:
         for kernel in HOPPER_KERNELS:
             if served and getattr(part, kernel, None) is not None:
                 yield compile_hopper(part, kernel, module.hopper_tile(kernel, part), Use(head_dim, dtype))
+
+
+def compile_settled(
+    module: ModuleType, name: str, kind: str, function: Any, tile: Any, use: Use, target: str
+) -> Compiled:
+    """One kernel with ``tile``, or with leaner sizes where the emitted file would take those, as it spills."""
+    if use.dtype == torch.float32:
+        return compile_kernel(name, kind, function, tile, use, target)
+    compiled: dict[Any, Compiled] = {}
+
+    def spilled(one: Any) -> int:
+        compiled[one] = compile_kernel(name, kind, function, one, use, target)
+        return compiled[one].spilled
+
+    return compiled[module.settled(tile, spilled)]
 
 
 def compile_kernel(name: str, kind: str, function: Any, tile: Any, use: Use, target: str) -> Compiled:

@@ -24,7 +24,8 @@ TIGHTEST = [
 ]
 """Each of them did not fit, or spilled, with the tile sizes of its neighbours."""
 FEW = 32
-"""Bytes that a thread may put away: in the kernel of dK and dV a sink beside a window does, or a gate."""
+"""Bytes that a thread may put away: in the kernel of dK and dV a sink beside a window does, or a gate.  All tiles that
+put away none are slower there (benchmarks/results/profile.md)."""
 DRAWN = 4
 """Others that the ordinary run compiles, 2 to 5 seconds each."""
 
@@ -80,6 +81,37 @@ def test_a_spill_and_an_excess_are_seen() -> None:
     assert "spills 36 bytes" in bad(config, Found(100, 200, 300, 255, 36, False))[0]
     assert "where the bound says 200" in bad(config, Found(201, 200, 300, 255, 0, False))[0]
     assert "of 150" in bad(config, Found(160, 200, 150, 255, 0, False))[0]
+
+
+def test_leaner_tiles_where_a_kernel_spills() -> None:
+    module = pattern("band").module(2)
+    tile = module.Tiling(64, 64, 4, 2)
+    assert module.FEW_SPILLS == FEW
+    assert module.settled(tile, lambda one: FEW) == tile
+    assert module.settled(tile, lambda one: 36 * (one.num_stages - 1)) == (64, 64, 4, 1)
+    assert module.settled(tile, lambda one: 0 if one.num_warps == 8 else 36) == (64, 64, 8, 2)
+    assert module.settled(tile, lambda one: one.BLOCK_Q + one.BLOCK_K) == (32, 32, 4, 2)
+    assert module.settled(module.Tiling(16, 16, 2, 1), lambda one: 100 + one.num_warps) == (16, 16, 2, 1)
+
+
+def test_a_launch_takes_the_leaner_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = pattern("band").module(2)
+    kernel = SimpleNamespace(fn=SimpleNamespace(__name__="band_backward_kv"))
+    asked: list[tuple[int, ...] | None] = []
+
+    def prepare(choice: tuple[tuple[int, ...], bool] | None = None) -> tuple[object, ...]:
+        asked.append(choice)
+        sizes = module.Tiling(*(choice[0] if choice else (64, 64, 4, 2)))
+        return kernel, (1, 1, 1), {}, {**sizes._asdict(), "TMA": True}
+
+    def ahead(self: SimpleNamespace, tensors: object) -> SimpleNamespace:
+        return SimpleNamespace(n_spills=self.constants["BLOCK_Q"] // 4 if tensors else 0)  # 4 bytes each
+
+    monkeypatch.setattr(module._Launch, "ahead", ahead)
+    on_a_gpu, on_the_cpu = ({"q_ptr": SimpleNamespace(is_cuda=x, dtype="a half")} for x in (True, False))
+    assert module._usual(on_a_gpu, prepare).constants["BLOCK_Q"] == 32
+    assert asked == [None, ((64, 64, 4, 1), True), ((32, 64, 4, 2), True)]
+    assert module._usual(on_the_cpu, prepare).constants["BLOCK_Q"] == 64
 
 
 @pytest.mark.parametrize("kib", [48, 64, 99, 163, 227])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -375,6 +376,22 @@ def test_a_cold_start() -> None:
     assert ours.first_result_s > 0
     assert (ours.other_n, ours.other_n_kernels, ours.odd_n_kernels) == (32, 0, 0)
     assert "first output" in report.cold_table([ours])
+
+
+@pytest.mark.parametrize("ends", ["late", "fails"])
+def test_a_cold_start_that_does_not_end_keeps_what_it_found(ends: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = b'a warning\n{"first_result_s": 1.5}\n{"first_result_s": 1.5, "first_gradient_s": 2.5}\n{"first_res'
+
+    def run(*_: object, timeout: float, **__: object) -> subprocess.CompletedProcess[bytes]:
+        if ends == "late":
+            raise subprocess.TimeoutExpired("a command", timeout, said)
+        return subprocess.CompletedProcess("a command", 1, said, b"Traceback\nValueError: no\n")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    (ours,) = bench.measure_cold(subject(WINDOW), Shape(64, 2, 16), "a row", "cpu", replace(OPTIONS, peers=()))
+    assert (ours.first_result_s, ours.first_gradient_s, ours.other_n_s) == (1.5, 2.5, None)
+    assert ours.status == {"late": "failed: not done after 120 s", "fails": "failed: ValueError: no"}[ends]
+    assert ours.status in report.cold_table([ours])
 
 
 # Files

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 CODE = """
 import sys
 import torch
+import triton
 from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 import patternc
@@ -24,13 +25,28 @@ class Utils:
     def load_binary(self, *arguments): return 1, 1, 0, 0, 1024
     def unload_module(self, *arguments): pass
     def get_device_properties(self, device): return {"max_shared_mem": 1 << 20}
+    def fill_tma_descriptor(self, *layout): return layout
+
+DIRECT = triton.__version__ == "3.6.0"  # whose launcher in C is called without Triton
 
 class Launcher:
+    global_scratch_size = profile_scratch_size = 0
+    launch_cooperative_grid = launch_pdl = False
     def __init__(self, source, metadata):
-        self.hash, self.pointers = metadata.hash, [type[0] == "*" for type in source.signature.values()]
-    def __call__(self, *arguments):
-        taken = [told(x, pointer) for x, pointer in zip(arguments[9:], self.pointers, strict=True)]
-        launches.append((self.hash, arguments[:3], taken))
+        self.hash, self.types = metadata.hash, list(source.signature.values())
+        self.launch = self.record
+        if DIRECT:
+            from triton.backends.nvidia.driver import wrap_handle_tensordesc
+            described = getattr(metadata, "tensordesc_meta", None)
+            self.launch = wrap_handle_tensordesc(self.record, source.signature, described)
+            expanded = [["map", *["i64"] * 8] if x.startswith("tensordesc") else [x] for x in self.types]
+            self.types = sum(expanded, [])
+    def record(self, *arguments):
+        taken = [told(x, type) for x, type in zip(arguments[13:], self.types, strict=True)]
+        launches.append((self.hash, arguments[:13], taken))
+    def __call__(self, x, y, z, stream, function, packed, metadata, enter, leave, *arguments):
+        # Nobody wants to hear of launches, so that it is all one what would be said.
+        self.launch(x, y, z, stream, function, False, False, None, None, packed, None, None, None, *arguments)
 
 class Driver:
     utils, launcher_cls = Utils(), Launcher
@@ -38,16 +54,20 @@ class Driver:
     def get_current_stream(self, device): return 0
     def get_current_target(self): return GPUTarget("cuda", 90, 32)
 
-def told(argument, pointer):
+def told(argument, type):
     # What a kernel gets of an argument; an address is that of an input, or of the first, second ... other tensor.
     if hasattr(argument, "block_shape"):
-        return told(argument.base, True), argument.shape, argument.strides, argument.block_shape, argument.padding
-    if not pointer or argument is None:
+        return told(argument.base, "*"), argument.shape, argument.strides, argument.block_shape, argument.padding
+    if type == "map":
+        return told(argument[0], "*"), argument[1:]
+    if type[0] != "*" or argument is None:
         return argument
     address = argument.data_ptr() if isinstance(argument, torch.Tensor) else argument
     return inputs.setdefault(address, len(inputs))
 
 driver.set_active(Driver())
+torch.cuda.current_device = lambda: 0
+torch._C._cuda_getCurrentRawStream = lambda device: 0
 module = patternc.loads("causal pattern w(l = 20, p = 4) { attend " + sys.argv[1] + " }").module()
 module._runs_kernels = lambda call: True
 gated = module.BRANCHES > 1
@@ -102,6 +122,8 @@ for module.DESCRIPTORS in (False,) if small else (False, True):
                 assert len(triton_only) >= 3
                 assert all(p == triton_only for p in prepared), (prepared, triton_only)
                 cases += 1
+assert all((x.direct is not None) == DIRECT for x in module._LAUNCHES.values())
+assert not DIRECT or small or any(x.direct.described for x in module._LAUNCHES.values())
 print(cases)
 """
 

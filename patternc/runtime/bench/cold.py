@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -31,8 +31,8 @@ from patternc.runtime.bench.variants import OURS, fused, mask_mod
 if TYPE_CHECKING:
     from patternc.pattern import Pattern
 
-SECONDS = 240
-"""After which a variant's process is ended."""
+SECONDS = 120
+"""After which a variant's process is ended; what it found until then stays."""
 CACHES = ("TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "PATTERNC_CACHE_DIR")
 COLD = " (cold start)"
 
@@ -56,29 +56,36 @@ def measure_cold(
             "backward": options.backward,
         }
         lines.append(replace(blank(subject, shape, row, device, options.command), variant=variant + COLD))
-        try:
-            answer = _ask(request)
-        except (RuntimeError, subprocess.TimeoutExpired) as failure:
-            lines[-1].status = f"failed: {failure}"[:200]
-            continue
-        for name, value in answer.items():
+        for name, value in _ask(request).items():
             setattr(lines[-1], name, value)
     return lines
 
 
 def _ask(request: dict[str, Any]) -> dict[str, Any]:
-    """The answer of a process with empty caches.  Raises `RuntimeError` with the last thing that it said."""
+    """The fields of a `Line` that a process with empty caches finds, its status among them."""
     root = str(Path(patternc.__file__).parents[1])
     with tempfile.TemporaryDirectory(prefix="patternc-cold-") as folder:
         environment = {**os.environ, **{name: str(Path(folder, name)) for name in CACHES}}
         environment["PYTHONPATH"] = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)
-        ended = subprocess.run(
-            [sys.executable, "-m", "patternc.runtime.bench.cold"],
-            input=json.dumps(request), capture_output=True, text=True, env=environment, timeout=SECONDS, check=False,
-        )  # fmt: skip
+        command = [sys.executable, "-m", "patternc.runtime.bench.cold"]
+        asked = json.dumps(request).encode()
+        try:
+            ended = subprocess.run(
+                command, input=asked, capture_output=True, env=environment, timeout=SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired as late:
+            return {**_last(late.stdout), "status": f"failed: not done after {SECONDS} s"}
     if ended.returncode:
-        raise RuntimeError((ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1])
-    return json.loads(ended.stdout.strip().splitlines()[-1])
+        said = ended.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {ended.returncode}"]
+        return {**_last(ended.stdout), "status": f"failed: {said[-1]}"[:200]}
+    return _last(ended.stdout)
+
+
+def _last(said: bytes | None) -> dict[str, Any]:
+    """What a process had found when it said the last of its lines."""
+    lines = (said or b"").decode(errors="replace").splitlines(keepends=True)
+    whole = [line for line in lines if line.startswith("{") and line.endswith("\n")]
+    return json.loads(whole[-1]) if whole else {}
 
 
 def kernels() -> int:
@@ -90,35 +97,34 @@ Prepared: TypeAlias = tuple[list[torch.Tensor], Callable[[], torch.Tensor]]
 """Inputs, and the call that makes a result of them."""
 
 
-def first_results(request: dict[str, Any]) -> dict[str, Any]:
-    """What a `Line` says of a cold start."""
+def first_results(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a `Line` says of a cold start: all that is known, each time that it grows."""
     device, shape = request["device"], Shape(**request["shape"])
     clock = clock_for(device)
     lengths = [shape.n, shape.n // 2, shape.n // 2 + 1]
     prepare = _ours(request) if request["variant"] == OURS else _flex(request)
     prepared = [prepare(replace(shape, n=n)) for n in lengths]
     backward = request["backward"] and (request["variant"] == OURS or device != "cpu")
-    seconds: list[float] = []
-    known: list[int] = []
-    gradient: float | None = None
-    for leaves, call in prepared:
+    known = 0
+    found: dict[str, Any] = {}
+    for name, n, (leaves, call) in zip(("first", "other_n", "odd_n"), lengths, prepared, strict=True):
         for x in leaves:
             x.requires_grad_(backward)
         outputs: list[torch.Tensor] = []
-        seconds.append(clock.seconds(lambda call=call, outputs=outputs: outputs.append(call())))
-        if backward and gradient is None:
-            out = outputs[0]
-            gradient = clock.seconds(lambda out=out, x=leaves: torch.autograd.grad(out, x, torch.ones_like(out)))
-        known.append(kernels())
-    return {
-        "first_result_s": seconds[0],
-        "first_gradient_s": gradient,
-        "other_n": lengths[1],
-        "other_n_s": seconds[1],
-        "other_n_kernels": known[1] - known[0],
-        "odd_n_s": seconds[2],
-        "odd_n_kernels": known[2] - known[1],
-    }
+        seconds = clock.seconds(lambda call=call, outputs=outputs: outputs.append(call()))
+        if name == "first":
+            found["first_result_s"] = seconds
+            yield found
+            if backward:
+                out = outputs[0]
+                gradients = clock.seconds(lambda out=out, x=leaves: torch.autograd.grad(out, x, torch.ones_like(out)))
+                found["first_gradient_s"] = gradients
+        else:
+            found |= {f"{name}_s": seconds, f"{name}_kernels": kernels() - known}
+            if name == "other_n":
+                found["other_n"] = n
+        known = kernels()
+        yield found
 
 
 def _ours(request: dict[str, Any]) -> Callable[[Shape], Prepared]:
@@ -168,4 +174,5 @@ def _pattern(request: dict[str, Any]) -> Pattern:
 
 
 if __name__ == "__main__":
-    print(json.dumps(first_results(json.load(sys.stdin))))
+    for answer in first_results(json.load(sys.stdin)):
+        print(json.dumps(answer), flush=True)

@@ -185,13 +185,13 @@ def cold_table(lines: Sequence[Line]) -> str:
     """A cold start's lines for people."""
     text: list[str] = []
     for line in lines:
-        if line.status != "ok":
-            text.append(f"  {line.variant:<22} {line.status}")
-            continue
-        other = f"n = {line.other_n}: {_number(line.other_n_s, 0)} s, {line.other_n_kernels} kernels compiled"
-        odd = f"one more: {_number(line.odd_n_s, 0)} s, {line.odd_n_kernels}"
-        first = f"first output {_number(line.first_result_s, 0)} s, gradients {_number(line.first_gradient_s, 0)} s"
-        text.append(f"  {line.variant:<22} {first}; {other}; {odd}")
+        known = [f"first output {_number(line.first_result_s, 0)} s, gradients {_number(line.first_gradient_s, 0)} s"]
+        if line.other_n_s is not None:
+            known.append(f"n = {line.other_n}: {_number(line.other_n_s, 0)} s, {line.other_n_kernels} kernels compiled")
+        if line.odd_n_s is not None:
+            known.append(f"one more: {_number(line.odd_n_s, 0)} s, {line.odd_n_kernels}")
+        found = known if line.first_result_s is not None else []
+        text.append(f"  {line.variant:<22} {'; '.join(found + [line.status] * (line.status != 'ok'))}")
     return "\n".join(text)
 
 
