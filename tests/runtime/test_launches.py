@@ -150,3 +150,38 @@ def test_prepared_launches_are_those_of_triton(body: str, size: str, cases: int,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.split() == [str(cases)]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("body", ["window(300)", "gate(window(300), stride(4))"])
+def test_a_hook_hears_of_every_launch(body: str) -> None:
+    """With a hook, as a profiler sets it, launches go through Triton; the results are the same to the bit."""
+    import torch
+    import triton
+
+    import patternc
+    from patternc.runtime.testing import counted
+
+    pattern = patternc.loads(f"causal pattern a {{ attend {body} }}")
+    module = pattern.module()
+    shape = (1, 2, 4096, 128)
+    leaves = [torch.randn(shape, device="cuda", dtype=torch.bfloat16, requires_grad=True) for _ in range(3)]
+    leaves += [torch.randn(*shape[:3], 2, device="cuda", requires_grad=True)] if pattern.gated else []
+
+    def passes() -> list[torch.Tensor]:
+        out = pattern(*leaves)
+        return [out.detach(), *torch.autograd.grad(out, leaves, torch.ones_like(out))]
+
+    first, plain = passes(), passes()
+    direct = [launch.direct is not None for launch in module._LAUNCHES.values()]
+    assert all(direct) if triton.__version__ == module.DIRECT_TRITON else not any(direct)
+    heard: list[object] = []
+    triton.knobs.runtime.launch_enter_hook.add(heard.append)
+    try:
+        with counted(module) as launches:
+            hooked = passes()
+    finally:
+        triton.knobs.runtime.launch_enter_hook.remove(heard.append)
+    assert len(heard) == sum(launches.values()) >= 3
+    for some in (first, hooked):
+        assert all(torch.equal(a, b) for a, b in zip(some, plain, strict=True))
