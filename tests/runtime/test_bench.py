@@ -390,7 +390,7 @@ def test_a_cold_start_that_does_not_end_keeps_what_it_found(ends: str, monkeypat
     monkeypatch.setattr(subprocess, "run", run)
     (ours,) = bench.measure_cold(subject(WINDOW), Shape(64, 2, 16), "a row", "cpu", replace(OPTIONS, peers=()))
     assert (ours.first_result_s, ours.first_gradient_s, ours.other_n_s) == (1.5, 2.5, None)
-    assert ours.status == {"late": "failed: not done after 120 s", "fails": "failed: ValueError: no"}[ends]
+    assert ours.status == {"late": "failed: not done after 300 s", "fails": "failed: ValueError: no"}[ends]
     assert ours.status in report.cold_table([ours])
 
 

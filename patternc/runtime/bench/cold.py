@@ -31,7 +31,7 @@ from patternc.runtime.bench.variants import OURS, fused, mask_mod
 if TYPE_CHECKING:
     from patternc.pattern import Pattern
 
-SECONDS = 120
+SECONDS = 300
 """After which a variant's process is ended; what it found until then stays."""
 CACHES = ("TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "PATTERNC_CACHE_DIR")
 COLD = " (cold start)"
