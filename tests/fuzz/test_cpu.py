@@ -11,10 +11,10 @@ from tests.fuzz.programs import Sample, samples
 
 @pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in (1, 2, 3))])
 def test_cpu_path(part: int) -> None:
-    """250 programs in the ordinary run, 1,000 in all."""
+    """200 programs in the ordinary run, 1,000 in all."""
 
     @seed(part)
-    @settings(max_examples=250, phases=[Phase.generate])
+    @settings(max_examples=200, phases=[Phase.generate])
     @given(samples(tokens=40))
     def holds(sample: Sample) -> None:
         check_call(sample, kernels=False)
