@@ -4,9 +4,9 @@
     python benchmarks/tiles.py --rows window_256 --ahead sm_90                         # registers, without one
 
 A candidate changes the tile sizes of one kernel; the others keep those that the emitted file chooses.  What spills
-registers or does not fit is listed and never launched.  A pass is timed as a whole: the candidates of dQ differ by the
-time of dQ, and `descriptors` holds for both kernels of a backward pass.  Lines that the CSV holds for this device and
-these versions are skipped.
+more than a few registers or does not fit is listed and never launched.  A pass is timed as a whole: the candidates of
+dQ differ by the time of dQ, and `descriptors` holds for both kernels of a backward pass.  Lines that the CSV holds
+for this device and these versions are skipped.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def resources(line: Line, module: ModuleType, target: str) -> None:
         line.status = f"does not compile: {type(failure).__name__}"
         return
     line.registers, line.spilled, line.shared = built.registers, built.spilled, built.shared
-    if built.spilled:
+    if built.spilled > module.FEW_SPILLS:
         line.status = "spills"
     elif built.shared > ahead.SHARED[target]:
         line.status = "does not fit"

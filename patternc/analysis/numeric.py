@@ -79,7 +79,7 @@ class Point:
     models: dict[object, Model] = field(default_factory=dict)
     """Models made so far, by target and parameters."""
     measured: dict[tuple[str, int], Bound] = field(default_factory=dict)
-    bounded: dict[Expr, str] = field(default_factory=dict)
+    known: dict[Expr, str] = field(default_factory=dict)
     """What is known of terms that are too large to count."""
     remarks: list[str] = field(default_factory=list)
 
@@ -190,7 +190,7 @@ class Point:
                     continue
                 a, b = self.value(left), self.value(right)
             except (Undecided, TooLarge, NotByLag) as problem:
-                found = self._by_bounds(left, op, right) if isinstance(problem, TooLarge) else None
+                found = self._by_covered(left, op, right) if isinstance(problem, TooLarge) else None
                 if found is not None and not found.holds:
                     return found
                 if found is None:
@@ -236,30 +236,31 @@ class Point:
         bounds = depths.enclosed(self.model, n) if n > depths.LARGE_GRAPH else None
         return bounds is not None and bounds[1] <= self.model.limit and compared(op, bounds[1], self.value(right))
 
-    def _by_bounds(self, left: Expr, op: str, right: Expr) -> Finding | None:
-        """What bounds of a coverage say of a comparison, where it is too large to count."""
+    def _by_covered(self, left: Expr, op: str, right: Expr) -> Finding | None:
+        """What bounds of a coverage that is too large to count say of a comparison; None where they do not decide."""
         if isinstance(right, Measure) and right.name == "coverage":
             left, op, right = right, MIRRORED[op], left
         if not isinstance(left, Measure) or left.name != "coverage":
             return None
         try:
             layers, value = self.number(left.argument), self.value(right)
-        except TooLarge:
+            low, high = coverage_bounds(self.field(layers, "coverage"), lambda covered: covered > value)
+        except (Undecided, TooLarge, NotByLag):
             return None
-        low, high = coverage_bounds(self.field(layers, "coverage"), lambda covered: covered > value)
         certain = {compared(op, x, value) for x in (low, high)}
-        if len(certain) > 1 or (op in ("==", "!=") and low <= value <= high):
+        if len(certain) > 1 or (op in ("==", "!=") and low <= value <= high and low < high):
             return None
         (holds,) = certain
-        known = self.bounded[left] = f"at least {spelt(low)}" if low >= value else f"at most {spelt(high)}"
+        bound = f"at least {spelt(low)}" if low >= value else f"at most {spelt(high)}"
+        known = self.known[left] = spelt(low) if low == high else bound
         reason = f"{show_claim(left)} is {known}, which is not {op} {show_claim(right)}"
         return Finding(holds, "" if holds else reason, layers, values=None if holds else (known, value))
 
     def _valued(self, part: Expr | str) -> str:
         if isinstance(part, str):
             return part
-        if part in self.bounded:
-            return f"{show_claim(part)} ({self.bounded[part]})"
+        if part in self.known:
+            return f"{show_claim(part)} ({self.known[part]})"
         try:
             shown, value = show_claim(part), spelt(self.value(part))
         except TooLarge:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 import tempfile
@@ -129,15 +130,8 @@ def compile_settled(
     module: ModuleType, name: str, kind: str, function: Any, tile: Any, use: Use, target: str
 ) -> Compiled:
     """One kernel with ``tile``, or with leaner sizes where the emitted file would take those, as it spills."""
-    if use.dtype == torch.float32:
-        return compile_kernel(name, kind, function, tile, use, target)
-    compiled: dict[Any, Compiled] = {}
-
-    def spilled(one: Any) -> int:
-        compiled[one] = compile_kernel(name, kind, function, one, use, target)
-        return compiled[one].spilled
-
-    return compiled[module.settled(tile, spilled)]
+    compiled = functools.cache(lambda one: compile_kernel(name, kind, function, one, use, target))
+    return compiled(module.settled(tile, use.dtype, lambda one: compiled(one).spilled))
 
 
 def compile_kernel(name: str, kind: str, function: Any, tile: Any, use: Use, target: str) -> Compiled:

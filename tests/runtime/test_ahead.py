@@ -84,14 +84,17 @@ def test_a_spill_and_an_excess_are_seen() -> None:
 
 
 def test_leaner_tiles_where_a_kernel_spills() -> None:
+    import torch
+
     module = pattern("band").module(2)
-    tile = module.Tiling(64, 64, 4, 2)
+    tile, half = module.Tiling(64, 64, 4, 2), torch.bfloat16
     assert module.FEW_SPILLS == FEW
-    assert module.settled(tile, lambda one: FEW) == tile
-    assert module.settled(tile, lambda one: 36 * (one.num_stages - 1)) == (64, 64, 4, 1)
-    assert module.settled(tile, lambda one: 0 if one.num_warps == 8 else 36) == (64, 64, 8, 2)
-    assert module.settled(tile, lambda one: one.BLOCK_Q + one.BLOCK_K) == (32, 32, 4, 2)
-    assert module.settled(module.Tiling(16, 16, 2, 1), lambda one: 100 + one.num_warps) == (16, 16, 2, 1)
+    assert module.settled(tile, half, lambda one: FEW) == tile
+    assert module.settled(tile, half, lambda one: 36 * (one.num_stages - 1)) == (64, 64, 4, 1)
+    assert module.settled(tile, half, lambda one: 0 if one.num_warps == 8 else 36) == (64, 64, 8, 2)
+    assert module.settled(tile, half, lambda one: one.BLOCK_Q + one.BLOCK_K) == (32, 32, 4, 2)
+    assert module.settled(module.Tiling(16, 16, 2, 1), half, lambda one: 100 + one.num_warps) == (16, 16, 2, 1)
+    assert module.settled(tile, torch.float32, lambda one: one.BLOCK_Q * 4) == tile
 
 
 def test_a_launch_takes_the_leaner_tiles(monkeypatch: pytest.MonkeyPatch) -> None:

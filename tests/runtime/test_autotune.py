@@ -111,7 +111,7 @@ def test_what_was_remembered_wrongly_is_searched_again(
 
 def test_a_candidate_that_fails_is_not_chosen(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Here none can be timed, as there is no device: the usual sizes stay."""
-    monkeypatch.setattr(module._Launch, "ahead", lambda self, tensors: type("Spilled", (), {"n_spills": 8}))
+    monkeypatch.setattr(module._Launch, "ahead", lambda self, tensors: type("Spilled", (), {"n_spills": 9}))
     inputs = draw()
     assert module._seconds(module._Launch(None, (1, 1, 1), {}, {}), {}) == math.inf
     got, expected = passes(module.attention, inputs, autotune=True), passes(module.attention, inputs)

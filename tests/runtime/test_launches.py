@@ -14,7 +14,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CODE = """
+import gc
 import sys
+import weakref
 import torch
 import triton
 from triton.backends.compiler import GPUTarget
@@ -122,6 +124,17 @@ for module.DESCRIPTORS in (False,) if small else (False, True):
                 assert len(triton_only) >= 3
                 assert all(p == triton_only for p in prepared), (prepared, triton_only)
                 cases += 1
+
+# What is prepared outlives the tensors that it was prepared with, and does not keep them.
+module._LAUNCHES.clear()
+given = tensors(64, torch.bfloat16, "plain")
+alive = [weakref.ref(x) for x in given]
+launched = [call(*given, 0.25, None) for _ in range(2)]
+assert launched[0] == launched[1]
+assert len(module._LAUNCHES) >= 3
+del given
+gc.collect()
+assert not any(x() is not None for x in alive), "a prepared launch keeps tensors"
 assert all((x.direct is not None) == DIRECT for x in module._LAUNCHES.values())
 assert not DIRECT or small or any(x.direct.described for x in module._LAUNCHES.values())
 print(cases)
