@@ -3,10 +3,11 @@
     python benchmarks/tiles.py --rows window_256 --csv benchmarks/results/tiles.csv    # on a GPU
     python benchmarks/tiles.py --rows window_256 --ahead sm_90                         # registers, without one
 
-A candidate changes the tile sizes of one kernel; the others keep those that the emitted file chooses.  What spills
-more than a few registers or does not fit is listed and never launched.  A pass is timed as a whole: the candidates of
-dQ differ by the time of dQ, and `descriptors` holds for both kernels of a backward pass.  Lines that the CSV holds
-for this device and these versions are skipped.
+A candidate changes the tile sizes of one kernel; the others keep those that the emitted file chooses.  Where that
+puts short residue classes side by side in a tile (`backward` is the kernel of all gradients of such a tile), the
+others have one class a tile.  What spills or does not fit is listed and never launched.  A pass is timed as a whole:
+the candidates of dQ differ by the time of dQ, and `descriptors` holds for both kernels of a backward pass.  Lines
+that the CSV holds for this device and these versions are skipped.
 """
 
 from __future__ import annotations
@@ -36,8 +37,7 @@ from patternc.runtime.bench.problem import DTYPES, Problem
 from patternc.runtime.bench.timing import Timed, clock_for, medians
 from patternc.runtime.bench.variants import Variant
 
-ROWS = ("window_256", "window_1024", "stride_64", "window_4096", "gate_window_stride", "stride_64_64", "sink_window")
-STAGES = {"forward": "forward", "backward_q": "backward", "backward_kv": "backward"}
+STAGES = {"forward": "forward", "backward_q": "backward", "backward_kv": "backward", "backward": "backward"}
 
 
 @dataclass
@@ -88,11 +88,33 @@ def candidates(module: ModuleType, part: Any, kernel: str, shape: bench.Shape, d
     return chosen, list(dict.fromkeys([chosen, *(module.Tiling(*sizes) for sizes in sizes_for(module, kernel, rows))]))
 
 
+def packed(module: ModuleType, part: Any, kernel: str, shape: bench.Shape, target: str) -> tuple[Any, int]:
+    """The tile sizes where residue classes lie side by side, and how many do; 0 where the emitted file does not."""
+    tile = module.packing(kernel, shape.head_dim, DTYPES[shape.dtype], ahead.chip_of(module, target))
+    if tile is None or part.backward is None:
+        return None, 0
+    classes = min(tile.BLOCK_Q // _power(-(-shape.n // part.periods[0])), _power(part.periods[0]))
+    return tile, classes if classes > (kernel != "backward") else 0
+
+
+def _power(n: int) -> int:
+    """The least power of two from `n` up."""
+    return 1 << (n - 1).bit_length()
+
+
 def lines_of(subject: bench.Subject, shape: bench.Shape, machine: tuple[str, str, str], target: str) -> Iterator[Line]:
     """A line for every candidate of every kernel, with nothing measured yet."""
     module = subject.pattern.module(shape.heads)
     for part in module.PARTS:
+        for kernel in ("forward", "backward"):
+            tile, classes = packed(module, part, kernel, shape, target)
+            if classes:
+                yield Line(
+                    *machine, subject.label, shape.n, shape.heads, shape.head_dim, shape.dtype,
+                    part.name, kernel, False, *tile, chosen=True,
+                )  # fmt: skip
         for kernel in module.CANDIDATES:
+            alone = not packed(module, part, "forward" if kernel == "forward" else "backward", shape, target)[1]
             for descriptors in (True, False):
                 use = ahead.Use(shape.head_dim, DTYPES[shape.dtype], descriptors)
                 if descriptors and (target not in ahead.DESCRIPTORS or not ahead.describable(part, use)):
@@ -101,21 +123,24 @@ def lines_of(subject: bench.Subject, shape: bench.Shape, machine: tuple[str, str
                 for tile in tried:
                     yield Line(
                         *machine, subject.label, shape.n, shape.heads, shape.head_dim, shape.dtype,
-                        part.name, kernel, descriptors, *tile, chosen=tile == chosen,
+                        part.name, kernel, descriptors, *tile, chosen=alone and tile == chosen,
                     )  # fmt: skip
 
 
 def resources(line: Line, module: ModuleType, target: str) -> None:
     """Fills in what the compiler says of a candidate; what may not be launched says so in its status."""
     part = next(p for p in module.PARTS if p.name == line.part)
-    use = ahead.Use(line.head_dim, DTYPES[line.dtype], line.descriptors)
+    shape = bench.Shape(line.n, line.heads, line.head_dim, line.dtype)
+    tile, classes = packed(module, part, line.kernel, shape, target)
+    side_by_side = line.chosen and classes and tile == tile_of(module, line)
+    use = ahead.Use(line.head_dim, DTYPES[line.dtype], line.descriptors, classes=classes if side_by_side else 1)
     try:
         built = ahead.compile_kernel("", line.kernel, getattr(part, line.kernel), tile_of(module, line), use, target)
     except Exception as failure:  # whatever Triton makes of sizes that it does not take
         line.status = f"does not compile: {type(failure).__name__}"
         return
     line.registers, line.spilled, line.shared = built.registers, built.spilled, built.shared
-    if built.spilled > module.FEW_SPILLS:
+    if built.spilled:
         line.status = "spills"
     elif built.shared > ahead.SHARED[target]:
         line.status = "does not fit"
@@ -141,6 +166,8 @@ def altered(problem: Problem, line: Line) -> ModuleType:
         asked = signature.bind(*given, **named).arguments
         return wanted if asked["kernel"] == line.kernel and asked.get("rows") == own else plain(*given, **named)
 
+    if not line.chosen:
+        module.packing = lambda *_, **__: None  # type: ignore[attr-defined]
     module.tiling = tiling  # type: ignore[attr-defined]
     module.DESCRIPTORS = line.descriptors  # type: ignore[attr-defined]
     module.USE_GLUON = False  # type: ignore[attr-defined]
@@ -184,9 +211,11 @@ def measure(problem: Problem, lines: Sequence[Line], bursts: bench.Bursts) -> No
 
 
 def groups(lines: Sequence[Line]) -> Iterator[list[Line]]:
-    """The candidates of one kernel: what is timed together."""
-    for key in dict.fromkeys((x.part, x.kernel) for x in lines):
-        yield [x for x in lines if (x.part, x.kernel) == key]
+    """The candidates of one kernel, or of all that stand for one: what is timed together."""
+    at_once = {x.part for x in lines if x.kernel == "backward"}
+    keys = {x.name: (x.part, STAGES[x.kernel] if x.part in at_once else x.kernel) for x in lines}
+    for key in dict.fromkeys(keys.values()):
+        yield [x for x in lines if keys[x.name] == key]
 
 
 def known(path: Path | None) -> set[tuple[str, ...]]:
@@ -220,7 +249,7 @@ def shown(line: Line) -> str:
 
 def parse(given: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(table.LABELS), metavar="PATTERN")
+    parser.add_argument("--rows", nargs="+", default=list(table.LABELS), choices=list(table.LABELS), metavar="PATTERN")
     parser.add_argument("--kernels", nargs="+", default=list(STAGES), choices=list(STAGES))
     parser.add_argument("--n", type=int, default=16384)
     parser.add_argument("--head-dim", type=int, default=128, choices=table.HEADS)
