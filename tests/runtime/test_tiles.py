@@ -31,7 +31,7 @@ def tiles(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
     def compiled(name: str, kind: str, function: Any, tile: Any, use: ahead.Use, target: str) -> ahead.Compiled:
         shared = 2**20 if tile.BLOCK_K == 128 else 1024
-        return ahead.Compiled(name, {}, shared, 100, 36 if tile.BLOCK_K == 32 else 32)
+        return ahead.Compiled(name, {}, shared, 100, 8 if tile.BLOCK_K == 32 else 0)
 
     monkeypatch.setattr(ahead, "compile_kernel", compiled)
     return module
