@@ -40,7 +40,8 @@ class Before:
         generator = torch.Generator().manual_seed(q.numel())
         self.outs = [torch.randn(q.shape, generator=generator) for _ in range(branches)]
         self.lse = 3 * torch.randn(q.shape[:3], generator=generator)
-        self.weight = torch.randn((*q.shape[:3], branches), generator=generator).softmax(-1)
+        self.logits = torch.randn((*q.shape[:3], branches), generator=generator)
+        self.weight = self.logits.softmax(-1)
         # Some rows have seen nothing.
         dead = torch.rand(q.shape[:3], generator=generator) < 0.3
         self.lse[dead] = float("-inf")
@@ -63,7 +64,7 @@ def run(
     gate: list[Any] = []
     if part.fuses:
         others = [Descriptor(x, 64, period) for b, x in enumerate(before.outs) if b != part.branch]
-        gate = [*others, Pointer(before.weight), Descriptor(fused, 64, period)]
+        gate = [*others, Pointer(before.weight if keep else before.logits), Descriptor(fused, 64, period)]
     positions = [Pointer(q)] * (3 if module.DOCUMENTS else 1)
     ring = rings(module, part)[keys]
     Machine(source, programs).run(

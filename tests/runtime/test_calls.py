@@ -9,6 +9,8 @@ import patternc
 
 GATED = "causal pattern gated(l = 3, p = 4) { attend gate(window(l), stride(p)) }"
 
+HEADS_THAT_DIFFER = "heads { 0..1 : gate(window(3), stride(4)); else : window(5) }"
+
 
 def tensors(
     heads: int = 4, kv: int = 2, n: int = 8, dim: int = 16, dtype: torch.dtype = torch.float32
@@ -38,6 +40,7 @@ def tensors(
         (lambda a: [a[0][0], *a[1:]], ValueError, "q: expected 4 axes"),
         (lambda a: [a[0].transpose(2, 3), *a[1:]], ValueError, "q: expected 1 as the last stride"),
         (lambda a: [None, *a[1:]], TypeError, "q: expected a tensor, got NoneType"),
+        (lambda a: [a[0].to_sparse(), *a[1:]], TypeError, "q: expected a dense tensor, got layout torch.sparse_coo"),
     ],
 )
 def test_calls_that_cannot_be_served_say_which_argument_and_why(change: object, kind: type, says: str) -> None:
@@ -85,6 +88,34 @@ def test_hostile_names_reach_the_emitted_file_only_as_names() -> None:
     assert "os.system" not in emitted
     assert 'NAME = "__import__"' in emitted
     compile(emitted, "emitted", "exec")
+
+
+def test_a_layout_that_was_served_speaks_for_itself_alone() -> None:
+    """Calls are not looked at again where the layouts of all tensors are those of one that was served."""
+    attention = patternc.loads(GATED)
+    with torch.no_grad():
+        for _ in range(2):
+            attention(*tensors())
+            for wrong in (tensors(n=9)[:3] + tensors()[3:], tensors()[:1] + tensors(kv=4)[1:2] + tensors()[2:]):
+                with pytest.raises(ValueError, match=r"gate: expected logits|v: expected the shape of k"):
+                    attention(*wrong)
+
+
+@pytest.mark.parametrize("heads", ["gate(window(3), stride(4))", HEADS_THAT_DIFFER])
+@pytest.mark.parametrize("scale", [1.0, 60.0])
+def test_a_gate_without_gradients_weighs_as_with_them(heads: str, scale: float) -> None:
+    """Where nothing is kept the kernels take the softmax of the logits themselves."""
+    module = patternc.loads(f"causal pattern gated {{ attend {heads} }}").module(4)
+    q, k, v, gate = tensors(n=37)
+    gate = gate * scale
+    gate[:, :, ::3, 1] = float("-inf")
+    for logits in (gate, gate.to(torch.bfloat16), gate.double(), gate.movedim(-1, 0).contiguous().movedim(0, -1)):
+        expected = module.reference(q, k, v, logits)
+        with torch.no_grad():
+            alone = module.attention(q, k, v, logits)
+        kept, _ = module.attention(q, k, v, logits, return_lse=True)
+        torch.testing.assert_close(alone, expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(alone, kept, atol=1e-6, rtol=1e-6)
 
 
 def test_missing_branches_take_no_weight_where_no_head_has_them() -> None:
