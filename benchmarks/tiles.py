@@ -88,9 +88,13 @@ def candidates(module: ModuleType, part: Any, kernel: str, shape: bench.Shape, d
     return chosen, list(dict.fromkeys([chosen, *(module.Tiling(*sizes) for sizes in sizes_for(module, kernel, rows))]))
 
 
-def packed(module: ModuleType, part: Any, kernel: str, shape: bench.Shape, target: str) -> tuple[Any, int]:
-    """The tile sizes where residue classes lie side by side, and how many do; 0 where the emitted file does not."""
-    tile = module.packing(kernel, shape.head_dim, DTYPES[shape.dtype], ahead.chip_of(module, target))
+def packed(module: ModuleType, part: Any, kernel: str, shape: bench.Shape, chip: Any) -> tuple[Any, int]:
+    """The tile sizes where residue classes lie side by side, and how many do; 0 where the emitted file packs none.
+
+    Gradients one after the other stand for the kernel that computes them at once.
+    """
+    kernel = STAGES[kernel]
+    tile = module.packing(kernel, shape.head_dim, DTYPES[shape.dtype], chip)
     if tile is None or part.backward is None:
         return None, 0
     classes = min(tile.BLOCK_Q // _power(-(-shape.n // part.periods[0])), _power(part.periods[0]))
@@ -105,16 +109,17 @@ def _power(n: int) -> int:
 def lines_of(subject: bench.Subject, shape: bench.Shape, machine: tuple[str, str, str], target: str) -> Iterator[Line]:
     """A line for every candidate of every kernel, with nothing measured yet."""
     module = subject.pattern.module(shape.heads)
+    chip = ahead.chip_of(module, target)
     for part in module.PARTS:
         for kernel in ("forward", "backward"):
-            tile, classes = packed(module, part, kernel, shape, target)
+            tile, classes = packed(module, part, kernel, shape, chip)
             if classes:
                 yield Line(
                     *machine, subject.label, shape.n, shape.heads, shape.head_dim, shape.dtype,
                     part.name, kernel, False, *tile, chosen=True,
                 )  # fmt: skip
         for kernel in module.CANDIDATES:
-            alone = not packed(module, part, "forward" if kernel == "forward" else "backward", shape, target)[1]
+            alone = not packed(module, part, kernel, shape, chip)[1]
             for descriptors in (True, False):
                 use = ahead.Use(shape.head_dim, DTYPES[shape.dtype], descriptors)
                 if descriptors and (target not in ahead.DESCRIPTORS or not ahead.describable(part, use)):
@@ -131,7 +136,7 @@ def resources(line: Line, module: ModuleType, target: str) -> None:
     """Fills in what the compiler says of a candidate; what may not be launched says so in its status."""
     part = next(p for p in module.PARTS if p.name == line.part)
     shape = bench.Shape(line.n, line.heads, line.head_dim, line.dtype)
-    tile, classes = packed(module, part, line.kernel, shape, target)
+    tile, classes = packed(module, part, line.kernel, shape, ahead.chip_of(module, target))
     side_by_side = line.chosen and classes and tile == tile_of(module, line)
     use = ahead.Use(line.head_dim, DTYPES[line.dtype], line.descriptors, classes=classes if side_by_side else 1)
     try:
@@ -166,7 +171,7 @@ def altered(problem: Problem, line: Line) -> ModuleType:
         asked = signature.bind(*given, **named).arguments
         return wanted if asked["kernel"] == line.kernel and asked.get("rows") == own else plain(*given, **named)
 
-    if not line.chosen:
+    if packed(module, part, line.kernel, problem.shape, module._chip(problem.leaves[0].device))[1] and not line.chosen:
         module.packing = lambda *_, **__: None  # type: ignore[attr-defined]
     module.tiling = tiling  # type: ignore[attr-defined]
     module.DESCRIPTORS = line.descriptors  # type: ignore[attr-defined]

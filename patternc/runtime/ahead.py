@@ -131,7 +131,7 @@ def compile_settled(
 ) -> Compiled:
     """One kernel with ``tile``, or with leaner sizes where the emitted file would take those, as it spills."""
     compiled = functools.cache(lambda one: compile_kernel(name, kind, function, one, use, target))
-    return compiled(module.settled(tile, lambda one: compiled(one).spilled))
+    return compiled(module.settled(tile, lambda one: compiled(one).spilled, use.classes > 1 or kind == "backward"))
 
 
 def compile_kernel(name: str, kind: str, function: Any, tile: Any, use: Use, target: str) -> Compiled:

@@ -120,11 +120,7 @@ def compiled(config: Config) -> Found:
         accumulate=config.extras, lse_gradient=config.extras, classes=config.classes,
     )  # fmt: skip
     assert not use.descriptors or ahead.describable(part, use)
-    function = getattr(part, config.kind)
-    if config.kind == "backward" or config.classes > 1:
-        result = ahead.compile_kernel("", config.kind, function, tile, use, config.target)
-    else:
-        result = ahead.compile_settled(module, "", config.kind, function, tile, use, config.target)
+    result = ahead.compile_settled(module, "", config.kind, getattr(part, config.kind), tile, use, config.target)
     bound = module.shared_bytes(config.kind, tile, config.head_dim, dtype, chip)
     return Found(result.shared, bound, chip.shared, result.registers, result.spilled, part.guarded)
 

@@ -57,7 +57,7 @@ def test_what_spills_or_does_not_fit_is_never_launched(
     given = ["--rows", "window_256", "--kernels", "backward_kv", "--trial", "--csv", str(out)]
     assert tiles.main(given) == 0
     found = lines(out)
-    assert len(found) == 8  # four sizes, with descriptors and with pointers
+    assert len(found) == 10  # five sizes, with descriptors and with pointers
     for line in found:
         wanted = {"32": "spills", "128": "does not fit"}.get(line["BLOCK_K"], "ok")
         assert line["status"] == wanted
