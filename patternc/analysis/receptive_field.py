@@ -35,6 +35,10 @@ BIT_LIMIT = 1 << 22
 MAX_BITS = 1 << 27
 MAX_SHIFTED = 1 << 38
 """A sum for which more bits than this would be moved is refused."""
+LITTLE_MOVED = 1 << 36
+"""So many bits are moved at most, where there are other ways to try."""
+MUCH_MOVED = 1 << 40
+"""So many at last: a minute's work."""
 MAX_STEPS = 4096
 FIRST_BOUND = 1 << 16
 """A missing lag is first looked for up to this one."""
@@ -143,18 +147,27 @@ class Field:
     def _sum(self) -> Sum:
         """The lags from 0 up where there is a greatest one, as a bit set where the span allows it.
 
-        Of sums at two scales it is known how many they are and which is the first that is missing.
+        Of others it is known how many they are and which is the first that is missing.
         """
         if any(isinstance(d, Apart) for d, _ in self.groups):
             if (found := self._by_relations) is not None:
                 return found
-            return first_of(lambda: self._at_scales(int(self.reach)), lambda: whole_sum(self.groups))
+            return first_of(
+                lambda: self._at_scales(int(self.reach)),
+                lambda: whole_sum(self.groups),
+                lambda: self._by_ends(MUCH_MOVED),
+            )
         parts = self._clipped(int(self.reach))
         span = sum(int(d.greatest - d.least) * c for d, c in parts)
         if span <= BIT_LIMIT:
             return _bit_sum(parts)
         if span <= MAX_BITS:
-            return first_of(lambda: _set_sum(parts, FEW_TERMS), lambda: _bit_sum(parts))
+            return first_of(
+                lambda: _set_sum(parts, VERY_FEW_TERMS),
+                lambda: _bit_sum(parts, LITTLE_MOVED),
+                lambda: _set_sum(parts, FEW_TERMS),
+                lambda: _bit_sum(parts, MUCH_MOVED),
+            )
         if all(2 * d.count(-INF, INF) > d.greatest - d.least for d, _ in parts):
             parts, budget = [(one_by_one(d), c) for d, c in parts], MANY_INTERVALS
         else:
@@ -163,8 +176,11 @@ class Field:
             return found
         try:
             return first_of(
+                lambda: _set_sum(parts, VERY_FEW_TERMS),
+                lambda: self._by_ends(LITTLE_MOVED),
                 lambda: _set_sum(parts, budget),
                 lambda: self._at_scales(int(self.reach)),
+                lambda: self._by_ends(MUCH_MOVED),
                 lambda: _set_sum(parts, MANY_TERMS),
             )
         except TooLarge:
@@ -184,6 +200,14 @@ class Field:
         """What is said of the lags within ``[0, top]`` by points and what lies about them.  Raises `TooLarge`."""
         return scales.members(self.terms, top)
 
+    def _by_ends(self, limit: int) -> Members:
+        """By what is missing near either end, where so few bits are moved for it.  Raises `TooLarge`."""
+        parts = self._clipped(int(self.reach))
+        below = -sum(int(lags.least) * count for lags, count in parts)
+        found = filling.added_up(parts, limit)
+        gap = found.first_missing(below) - below
+        return Members(found.count(below), gap if gap <= self.reach else None)
+
     def _gap_within(self, bounds: Sequence[int]) -> int | None:
         """The least missing lag, where it lies within some of the bounds."""
         for bound in bounds:
@@ -197,7 +221,7 @@ class Field:
 
     def _clipped(self, reach: int) -> Parts:
         """Lags so negative that the other layers cannot make up for them are left out."""
-        return [(d & interval(int(d.greatest) - reach, int(d.greatest)), c) for d, c in self.groups]
+        return [(d & interval(int(d.greatest) - reach, int(d.greatest)), c) for d, c in self.groups if c]
 
     def _nearest_missing(self) -> int | None:
         """The least missing lag, where it lies near 0 and far below the reach: the rest need not be computed then."""
@@ -310,22 +334,22 @@ def _shifts(width: Bound, hops: Bound) -> int:
     return sum(2 * int(x + 1).bit_length() for x in (width, min(hops, MAX_BITS)))
 
 
-def _bit_sum(parts: Parts) -> int:
+def _bit_sum(parts: Parts, limit: int | None = None) -> int:
     """The sum of finite sets, those of its members that are not negative."""
     span = sum(int(d.greatest - d.least) * c for d, c in parts)
     if span > MAX_BITS:
         raise TooLarge(f"a receptive field of more than {MAX_BITS} lags without a closed form")
-    return filling.whole_sum(parts) >> -sum(int(lags.least) * count for lags, count in parts)
+    return filling.added_up(parts, limit).members() >> -sum(int(lags.least) * count for lags, count in parts)
 
 
 def _set_sum(parts: Parts, budget: Bound = INF) -> IntSet:
-    """The sum by its terms; with a budget, `TooLarge` once more pairs of terms than that were added."""
+    """The sum by its terms; with a budget, `TooLarge` once more pairs of runs than that were added."""
     total = interval(0, 0)
     for lags, count in parts:
         for step in range(count):
             if step > MAX_STEPS:
                 raise TooLarge(f"a receptive field of more than {MAX_STEPS} layers without a closed form")
-            budget -= len(total.pieces) * len(lags.pieces)
+            budget -= total.runs * lags.runs
             if budget < 0:
                 raise TooLarge("a sum of too many terms")
             following = sum_of(total, lags)
