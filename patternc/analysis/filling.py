@@ -7,9 +7,9 @@ Sums of many layers are full in the middle, so that their ends are short beside 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 from patternc.analysis import bits
 from patternc.analysis.intset import IntSet, TooLarge
@@ -17,6 +17,9 @@ from patternc.analysis.lagset import Term, terms_of
 
 Parts: TypeAlias = "Sequence[tuple[IntSet, int]]"
 """Finite sets, each with how often it is added."""
+
+Known: TypeAlias = "Mapping[Any, Sequence[Term]]"
+"""The terms of sets, where they are known."""
 
 MAX_MOVED = 1 << 38
 """A sum for which more bits than this would be moved is refused."""
@@ -43,10 +46,11 @@ class Step:
     """All other terms, and 0."""
 
     @staticmethod
-    def of(lags: IntSet) -> Step:
-        """The step of a finite set.  Raises `TooLarge`."""
+    def of(lags: IntSet, terms: Sequence[Term] | None = None) -> Step:
+        """The step of a finite set, of which terms may be known.  Raises `TooLarge`."""
         top = int(lags.greatest)
-        up, down = terms_of(lags), terms_of(lags.reflected().shifted(top))
+        up = terms_of(lags) if terms is None else [term.canonical() for term in terms]
+        down = [Term(top - int(term.greatest), term.period, term.hops, term.width) for term in up]
         *others, longest = sorted([Term(0), *up], key=lambda term: term.greatest)
         alone = longest.hops >= MANY_HOPS and longest.greatest >= 2 * others[-1].greatest
         shifts = sum(_shifts(t) for t in (*up, *down))
@@ -185,16 +189,22 @@ def whole_sum(parts: Parts) -> int:
     return added_up(parts).members()
 
 
-def added_up(parts: Parts, limit: int | None = None) -> Sum:
+def added_up(parts: Parts, limit: int | None = None, known: Known | None = None) -> Sum:
     """The same with its middle as it is; no more bits than the limit are moved for it.
 
     Short sets go first, and one or two of each before the others: then it is still short where it fills.
     """
     total = Sum() if limit is None else Sum(limit=limit)
-    steps = [(Step.of(lags.shifted(-int(lags.least))), count) for lags, count in parts]
+    steps = [(_step(lags, None if known is None else known.get(lags)), count) for lags, count in parts]
     steps.sort(key=lambda part: part[0].top)
     for step, count in steps:
         total.add(step, min(count, FIRST))
     for step, count in steps:
         total.add(step, max(count - FIRST, 0))
     return total
+
+
+def _step(lags: IntSet, terms: Sequence[Term] | None) -> Step:
+    """The step of the lags counted from their least one."""
+    least = int(lags.least)
+    return Step.of(lags.shifted(-least), terms and [replace(term, start=term.start - least) for term in terms])

@@ -8,7 +8,7 @@ numbers are large or endless.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
@@ -58,6 +58,8 @@ class Field:
     """What so many layers see, by lag."""
 
     groups: Groups
+    known: filling.Known = field(default_factory=dict)
+    """Terms of the lag sets, as the pattern is written."""
 
     @cached_property
     def reach(self) -> Bound:
@@ -104,7 +106,7 @@ class Field:
                 raise TooLarge(f"the lags up to {last}, one by one")
             total, mask = 1, bits.ones(last + 1)
             for lags, count in self.groups:
-                total = add_layers(total, lags, count, mask)
+                total = add_layers(total, lags, count, mask, self.known.get(lags))
             return total
         if self.reach == INF:
             if any(isinstance(lags, Apart) for lags, _ in self.groups):
@@ -160,13 +162,12 @@ class Field:
         parts = self._clipped(int(self.reach))
         span = sum(int(d.greatest - d.least) * c for d, c in parts)
         if span <= BIT_LIMIT:
-            return _bit_sum(parts)
+            return _bit_sum(parts, known=self.known)
         if span <= MAX_BITS:
             return first_of(
-                lambda: _set_sum(parts, VERY_FEW_TERMS),
-                lambda: _bit_sum(parts, LITTLE_MOVED),
+                lambda: _bit_sum(parts, LITTLE_MOVED, self.known),
                 lambda: _set_sum(parts, FEW_TERMS),
-                lambda: _bit_sum(parts, MUCH_MOVED),
+                lambda: _bit_sum(parts, MUCH_MOVED, self.known),
             )
         if all(2 * d.count(-INF, INF) > d.greatest - d.least for d, _ in parts):
             parts, budget = [(one_by_one(d), c) for d, c in parts], MANY_INTERVALS
@@ -175,12 +176,16 @@ class Field:
         if (found := self._by_relations) is not None:
             return found
         try:
+            if span <= filling.MAX_HELD:
+                return first_of(
+                    lambda: self._by_ends(LITTLE_MOVED),
+                    lambda: self._at_scales(int(self.reach)),
+                    lambda: self._by_ends(MUCH_MOVED),
+                    lambda: _set_sum(parts, max(budget, MANY_TERMS)),
+                )
             return first_of(
-                lambda: _set_sum(parts, VERY_FEW_TERMS),
-                lambda: self._by_ends(LITTLE_MOVED),
                 lambda: _set_sum(parts, budget),
                 lambda: self._at_scales(int(self.reach)),
-                lambda: self._by_ends(MUCH_MOVED),
                 lambda: _set_sum(parts, MANY_TERMS),
             )
         except TooLarge:
@@ -202,9 +207,14 @@ class Field:
 
     def _by_ends(self, limit: int) -> Members:
         """By what is missing near either end, where so few bits are moved for it.  Raises `TooLarge`."""
-        parts = self._clipped(int(self.reach))
+        reach = int(self.reach)
+        parts = self._clipped(reach)
         below = -sum(int(lags.least) * count for lags, count in parts)
-        found = filling.added_up(parts, limit)
+        groups = [lags for lags, count in self.groups if count]
+        whole = [
+            (cut, lags) for (cut, _), lags in zip(parts, groups, strict=True) if lags.greatest - lags.least <= reach
+        ]
+        found = filling.added_up(parts, limit, {cut: self.known[lags] for cut, lags in whole if lags in self.known})
         gap = found.first_missing(below) - below
         return Members(found.count(below), gap if gap <= self.reach else None)
 
@@ -289,7 +299,7 @@ class Field:
             return None
         total, mask = 1, bits.ones(bound + 1)
         for lags, count in self.groups:
-            total = add_layers(total, lags, count, mask)
+            total = add_layers(total, lags, count, mask, self.known.get(lags))
             if total == mask:
                 return None
         return bits.first_missing(total) if total != mask else None
@@ -304,18 +314,24 @@ def field_of(model: Model, layers: int) -> Field:
     merged: dict[IntSet | Apart, int] = {}
     for layer, count in model.groups(layers):
         merged[layer.crossed] = merged.get(layer.crossed, 0) + count
-    return Field(list(merged.items()))
+    known: dict[IntSet | Apart, Sequence[Term]] = {}
+    for layer, _ in model.groups(layers):
+        if layer.terms is not None:
+            known[layer.crossed] = layer.terms
+    return Field(list(merged.items()), known)
 
 
-def add_layers(total: int, lags: IntSet | Apart, count: int, mask: int) -> int:
+def add_layers(total: int, lags: IntSet | Apart, count: int, mask: int, known: Sequence[Term] | None = None) -> int:
     """``total`` plus ``count`` times ``lags``, which are not negative, cut to ``mask`` (a set ``{0, ..., N}``).
+
+    Their terms may be known.
 
     As soon as one more layer adds what a shift by the greatest lag adds, so does every later one:
     if T + D = T | (T + m), then T + 2 D = (T + D) | (T + D + m).
     """
     last = mask.bit_length() - 1
     held = lags & interval(0, last)
-    terms, top = terms_of(held), int(held.greatest)
+    terms, top = terms_of(held) if known is None else list(known), int(held.greatest)
     work = sum(_shifts(t.width, t.hops) for t in terms)
     for step in range(count):
         if step * work * (last + 1) > MAX_SHIFTED:
@@ -334,12 +350,12 @@ def _shifts(width: Bound, hops: Bound) -> int:
     return sum(2 * int(x + 1).bit_length() for x in (width, min(hops, MAX_BITS)))
 
 
-def _bit_sum(parts: Parts, limit: int | None = None) -> int:
+def _bit_sum(parts: Parts, limit: int | None = None, known: filling.Known | None = None) -> int:
     """The sum of finite sets, those of its members that are not negative."""
     span = sum(int(d.greatest - d.least) * c for d, c in parts)
     if span > MAX_BITS:
         raise TooLarge(f"a receptive field of more than {MAX_BITS} lags without a closed form")
-    return filling.added_up(parts, limit).members() >> -sum(int(lags.least) * count for lags, count in parts)
+    return filling.added_up(parts, limit, known).members() >> -sum(int(lags.least) * count for lags, count in parts)
 
 
 def _set_sum(parts: Parts, budget: Bound = INF) -> IntSet:
