@@ -7,6 +7,7 @@ Sums of many layers are full in the middle, so that their ends are short beside 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -55,6 +56,24 @@ class Step:
         alone = longest.hops >= MANY_HOPS and longest.greatest >= 2 * others[-1].greatest
         shifts = sum(_shifts(t) for t in (*up, *down))
         return Step(up, down, top, lags.spacing, shifts, longest if alone else None, others)
+
+    @property
+    def unit(self) -> int:
+        """What divides all members, 0 where these are 0 only."""
+        if any(term.width for term in self.up):
+            return 1
+        return math.gcd(*(term.start for term in self.up), *(term.period for term in self.up if term.hops))
+
+    def divided(self, unit: int) -> Step:
+        """The step of the members divided by what divides all."""
+        if unit == 1:
+            return self
+        up, down, others, longest = (
+            [Term(t.start // unit, t.period // unit if t.hops else 1, t.hops) for t in terms]
+            for terms in (self.up, self.down, self.others, [self.longest] if self.longest else [])
+        )
+        longest = longest[0] if longest else None
+        return Step(up, down, self.top // unit, -(-self.gap // unit), self.shifts, longest, others)
 
     def added_to(self, held: int, fewer: int, mask: int) -> tuple[int, int]:
         """One more of it, and one more of the others: ``fewer`` is the sum to which the longest was not added yet.
@@ -190,12 +209,23 @@ def whole_sum(parts: Parts) -> int:
 
 
 def added_up(parts: Parts, limit: int | None = None, known: Known | None = None) -> Sum:
-    """The same with its middle as it is; no more bits than the limit are moved for it.
+    """The same with its middle as it is; no more bits than the limit are moved for it."""
+    return _added([(_step(lags, None if known is None else known.get(lags)), count) for lags, count in parts], limit)
 
-    Short sets go first, and one or two of each before the others: then it is still short where it fills.
+
+def divided_sum(parts: Parts, limit: int, known: Known) -> tuple[Sum, int]:
+    """The same divided by a number that divides all members, and that number: what has no others never fills up."""
+    steps = [(_step(lags, known.get(lags)), count) for lags, count in parts]
+    unit = math.gcd(*(step.unit for step, _ in steps)) or 1
+    return _added([(step.divided(unit), count) for step, count in steps], limit), unit
+
+
+def _added(steps: list[tuple[Step, int]], limit: int | None) -> Sum:
+    """The sum of so many times each step.
+
+    Short ones go first, and one or two of each before the others: then it is still short where it fills.
     """
     total = Sum() if limit is None else Sum(limit=limit)
-    steps = [(_step(lags, None if known is None else known.get(lags)), count) for lags, count in parts]
     steps.sort(key=lambda part: part[0].top)
     for step, count in steps:
         total.add(step, min(count, FIRST))

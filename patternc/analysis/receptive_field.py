@@ -114,7 +114,7 @@ class Field:
             return endless_sum([(d, c) for d, c in self.groups if isinstance(d, IntSet)]).cut(0, last)
         held = self._sum
         if isinstance(held, Members):
-            raise TooLarge(f"the lags up to {last}, one by one")
+            held = _bit_sum(self._clipped(int(self.reach)), LITTLE_MOVED, self.known)
         return bits.from_set(held, 0, last) if isinstance(held, IntSet) else held & bits.ones(last + 1)
 
     @property
@@ -165,9 +165,9 @@ class Field:
             return _bit_sum(parts, known=self.known)
         if span <= MAX_BITS:
             return first_of(
-                lambda: _bit_sum(parts, LITTLE_MOVED, self.known),
+                lambda: self._by_ends(LITTLE_MOVED),
                 lambda: _set_sum(parts, FEW_TERMS),
-                lambda: _bit_sum(parts, MUCH_MOVED, self.known),
+                lambda: self._by_ends(MUCH_MOVED),
             )
         if all(2 * d.count(-INF, INF) > d.greatest - d.least for d, _ in parts):
             parts, budget = [(one_by_one(d), c) for d, c in parts], MANY_INTERVALS
@@ -206,7 +206,7 @@ class Field:
         return scales.members(self.terms, top)
 
     def _by_ends(self, limit: int) -> Members:
-        """By what is missing near either end, where so few bits are moved for it.  Raises `TooLarge`."""
+        """By what is missing near either end, where no more bits are moved for it.  Raises `TooLarge`."""
         reach = int(self.reach)
         parts = self._clipped(reach)
         below = -sum(int(lags.least) * count for lags, count in parts)
@@ -214,9 +214,10 @@ class Field:
         whole = [
             (cut, lags) for (cut, _), lags in zip(parts, groups, strict=True) if lags.greatest - lags.least <= reach
         ]
-        found = filling.added_up(parts, limit, {cut: self.known[lags] for cut, lags in whole if lags in self.known})
-        gap = found.first_missing(below) - below
-        return Members(found.count(below), gap if gap <= self.reach else None)
+        known = {cut: self.known[lags] for cut, lags in whole if lags in self.known}
+        found, unit = filling.divided_sum(parts, limit, known)
+        gap = found.first_missing(below) - below if unit == 1 else 1
+        return Members(found.count(below // unit), gap if gap <= reach else None)
 
     def _gap_within(self, bounds: Sequence[int]) -> int | None:
         """The least missing lag, where it lies within some of the bounds."""

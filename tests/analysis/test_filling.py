@@ -10,6 +10,7 @@ import pytest
 
 import patternc
 from patternc.analysis import filling
+from patternc.analysis.bits import repeated
 from patternc.analysis.filling import MAX_MOVED, Step, Sum, added_up, whole_sum
 from patternc.analysis.intset import IntSet, TooLarge, from_intervals
 from patternc.analysis.lagset import Term, union_of
@@ -76,6 +77,39 @@ def test_the_ends_of_a_field_with_negative_lags() -> None:
         gap = next(x for x in range(max(expected) + 2) if x not in expected)
         assert found.count == sum(x >= 0 for x in expected), parts
         assert found.gap == (None if gap > max(expected) else gap), parts
+
+
+def test_multiples_of_one_number() -> None:
+    rng = random.Random(17)
+    divided = 0
+    for _ in range(300):
+        unit = rng.choice((2, 3, 6))
+        parts = [({unit * (x - 4) for x in drawn(rng, 12)} | {0}, rng.randint(1, 4)) for _ in range(rng.randint(1, 2))]
+        expected = {0}
+        for members, count in parts:
+            for _ in range(count):
+                expected = {x + y for x in expected for y in members}
+        groups = [(as_set(members), count) for members, count in parts]
+        divided += filling.divided_sum(groups, MAX_MOVED, {})[1] > 1
+        found = Field(groups)._by_ends(MAX_MOVED)
+        assert found.count == sum(x >= 0 for x in expected), parts
+        assert found.gap == (1 if max(expected) else None), parts
+    assert divided >= 250
+
+
+@pytest.mark.parametrize("layers", [4, 24])
+def test_strides_of_a_common_divisor_fill_as_well(layers: int) -> None:
+    """Multiples of 48, whose middle holds all of these."""
+    found = patternc.loads("pattern a { attend stride(4080, 2683) | stride(3072, 4096) | mirror(stride(480, 99)) }")
+    total = 1
+    for _ in range(layers):
+        following = 0
+        # All is divided by 48; bit 0 stands for the least sum.
+        for start, period, hops in ((990, 85, 2683), (990, 64, 4096), (0, 10, 99)):
+            following |= repeated(total << start, period, hops + 1)
+        total = following
+    assert found.prove(f"coverage({layers}) == {(total >> 990 * layers).bit_count()}").proved
+    assert found.prove(f"prefix({layers}) == 0").proved
 
 
 def test_a_stride_that_reaches_much_farther_than_the_rest() -> None:
