@@ -21,30 +21,24 @@ def ones(count: int) -> int:
 
 def repeated(block: int, period: int, copies: int) -> int:
     """``copies`` of ``block``, each ``period`` further up (they may overlap), with O(log copies) shifts."""
-    result, length, done = 0, 1, 0
-    while copies:
-        if copies & 1:
-            result |= block << done * period
-            done += length
-        copies >>= 1
-        if copies:
-            block |= block << length * period
-            length *= 2
-    return result
+    if copies <= 0:
+        return 0
+    done = 1
+    while 2 * done <= copies:
+        block |= block << done * period
+        done *= 2
+    return block | block << (copies - done) * period if done < copies else block
 
 
 def repeated_down(block: int, period: int, copies: int) -> int:
     """``copies`` of ``block``, each ``period`` further down; what would fall below 0 is dropped."""
-    result, length, done = 0, 1, 0
-    while copies:
-        if copies & 1:
-            result |= block >> done * period
-            done += length
-        copies >>= 1
-        if copies:
-            block |= block >> length * period
-            length *= 2
-    return result
+    if copies <= 0:
+        return 0
+    done = 1
+    while 2 * done <= copies:
+        block |= block >> done * period
+        done *= 2
+    return block | block >> (copies - done) * period if done < copies else block
 
 
 def dilated(bits: int, width: int) -> int:

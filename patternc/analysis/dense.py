@@ -8,6 +8,9 @@ from patternc.analysis.shapes import Both, Either, LagIn, Shape
 
 def filled_by(shape: Shape, length: int) -> bool:
     """Whether every so many consecutive lags from 0 up are sure to hold a member of the shape, which is by lag."""
+    if isinstance(shape, LagIn):
+        lags = shape.lags & interval(0, None)
+        return lags.greatest == INF and lags.least < length and lags.spacing <= length
     # If m of m lags may be missing, then at least as many of more.
     m = 1
     while m <= length:

@@ -161,9 +161,8 @@ def _looks_back(layer: Layer, n: int) -> bool:
 
 def why_lag_is_missing(model: Model, layers: int, lag: int) -> str:
     """Why no path of so many layers crosses ``lag``: a divisor that all lags share, or the nearest that are crossed."""
-    groups = field_of(model, layers).groups
-    field = Field(groups)
-    if (divisor := common_divisor([s for s, _ in groups])) > 1 and lag % divisor:
+    field = field_of(model, layers)
+    if (divisor := common_divisor([s for s, _ in field.groups])) > 1 and lag % divisor:
         return f"every lag of a layer is a multiple of {divisor}, and {lag} is not"
     if lag > field.reach:
         return f"{counted(layers)} {'reaches' if layers == 1 else 'reach'} no further than lag {field.reach}"
@@ -189,10 +188,13 @@ def _neighbours(field: Field, lag: int) -> tuple[int | None, int | None]:
 
 
 def common_divisor(sets: Sequence[IntSet | Apart]) -> int:
-    """The greatest common divisor of all members (of parts kept apart one that is plain)."""
+    """The greatest common divisor of all members (of sets of too many terms one that is plain)."""
     divisor = 0
     for members in sets:
-        terms = terms_of(members) if isinstance(members, IntSet) else members.terms
+        try:
+            terms = terms_of(members) if isinstance(members, IntSet) else members.terms
+        except TooLarge:
+            terms = None
         if terms is None:
             return 1
         for term in terms:

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from patternc.analysis.pieces import INF, MAX_RUNS, Bound, Piece, TooLarge, combined, merged, normal, periodic
 
@@ -40,6 +41,31 @@ class IntSet:
         """Whether ``x`` is a member."""
         i = bisect_right(self._starts, x) - 1
         return i >= 0 and self.pieces[i].contains(x)
+
+    @property
+    def runs(self) -> int:
+        """How many runs of members its pieces have, within one period each."""
+        return sum(len(p.runs) for p in self.pieces)
+
+    @property
+    def spacing(self) -> int:
+        """Members that follow one another differ by no more."""
+        between = (int(after.lo - before.hi) for before, after in pairwise(self.pieces))
+        return max((1, *between, *(piece.spacing for piece in self.pieces)))
+
+    def piece_at(self, x: int) -> Piece:
+        """The piece that a member lies in."""
+        return self.pieces[bisect_right(self._starts, x) - 1]
+
+    def holds_run(self, lo: int, hi: int) -> bool:
+        """Whether every number of ``lo ... hi`` is a member."""
+        at: Bound = lo
+        for i in range(max(bisect_right(self._starts, lo) - 1, 0), len(self.pieces)):
+            while at <= hi and (end := self.pieces[i].run_end(int(at))) is not None:
+                at = end + 1
+            if at > hi or at <= self.pieces[i].hi:
+                break
+        return at > hi
 
     @cached_property
     def _starts(self) -> list[Bound]:

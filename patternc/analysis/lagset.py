@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 
 from patternc.analysis import bits
 from patternc.analysis.intset import EMPTY, INF, Bound, IntSet, Piece, TooLarge, from_intervals, interval, piecewise
@@ -20,6 +22,11 @@ FEW_RUNS = 8
 MAX_PERIOD = 1 << 21
 """Periods up to this are searched for shorter ones that some runs have."""
 MAX_COMPARED = 256
+MAX_PAIRS = 1 << 18
+"""So many pairs of strides and single blocks are compared."""
+MAX_AHEAD = 64
+FEW_HOPS = 3
+"""A row of fewer blocks is no term."""
 MAX_STRETCH = 1 << 12
 """So many hops the terms of one piece are made longer; of more pieces fewer, since each looks at all."""
 MAX_INTERVALS = 1 << 19
@@ -147,6 +154,7 @@ def _maximal(terms: set[Term]) -> set[Term]:
     return {t for t in terms if t.least < up and t.greatest > down} | ends
 
 
+@lru_cache(maxsize=64)
 def terms_of(lags: IntSet) -> list[Term]:
     """``lags`` as a union of terms, each made as long as the set allows.
 
@@ -159,10 +167,41 @@ def terms_of(lags: IntSet) -> list[Term]:
             found[_stretched(term.canonical(), lags, further)] = None
             if len(found) > MAX_TERMS:
                 raise TooLarge(f"a set of more than {MAX_TERMS} terms")
-    if len(found) > MAX_COMPARED:
-        return list(found)
     strides = [t for t in found if t.hops]
-    return [t for t in found if t.hops or not any(_has(s, t) for s in strides)]
+    blocks = [t for t in found if not t.hops]
+    if len(strides) * len(blocks) <= MAX_PAIRS:
+        blocks = [t for t in blocks if not any(_has(s, t) for s in strides)]
+    if len(blocks) <= FEW_RUNS:
+        kept = set(blocks)
+        return [t for t in found if t.hops or t in kept]
+    return list(dict.fromkeys([*strides, *(_stretched(t, lags, further) for t in _in_rows(blocks))]))
+
+
+def _in_rows(blocks: Iterable[Term]) -> Iterator[Term]:
+    """Single blocks as terms of many, where they stand in rows: the hops of several periods side by side."""
+    by_width: dict[int, list[int]] = {}
+    for block in blocks:
+        by_width.setdefault(block.width, []).append(block.start)
+    for width, unsorted in by_width.items():
+        starts = sorted(unsorted)
+        known, taken = set(starts), set[int]()
+        for i, start in enumerate(starts):
+            if start in taken:
+                continue
+            left = islice((x for x in starts[i + 1 : i + 1 + MAX_AHEAD] if x not in taken), FEW_RUNS)
+            hops, period = max(((_hops_in(known, start, x - start), x - start) for x in left), default=(0, 1))
+            if hops < FEW_HOPS:
+                yield Term(start, 1, 0, width)
+                continue
+            taken.update(range(start, start + hops * period + 1, period))
+            yield Term(start, period, hops, width)
+
+
+def _hops_in(starts: set[int], start: int, period: int) -> int:
+    hops = 0
+    while start + period * (hops + 1) in starts:
+        hops += 1
+    return hops
 
 
 def _has(stride: Term, block: Term) -> bool:
@@ -182,6 +221,10 @@ def _piece_terms(piece: Piece) -> Iterator[Term]:
             yield Term(int(hi) if hi != INF else 0, -1, INF)
             if hi == INF:
                 yield Term(0, 1, INF)
+        return
+    if isinstance(lo, int) and isinstance(hi, int) and hi - lo < 2 * p and len(piece.runs) > FEW_RUNS:
+        # Where nothing is repeated, the period tells nothing of the rows that there are.
+        yield from (Term(a, 1, 0, b - a) for a, b in piece.intervals(lo, hi))
         return
     runs = _around(list(piece.runs), p)
     for period, a, b in _grouped(runs, p):
@@ -251,24 +294,39 @@ def _clipped(lo: int, hi: int, p: int, a: int, b: int) -> Iterator[Term]:
 
 
 def _stretched(term: Term, lags: IntSet, limit: int) -> Term:
-    """``term`` with more hops at its ends, as far as they stay within ``lags`` (at most ``limit`` each way)."""
+    """``term`` with more hops at its ends, as far as they stay within ``lags``.
+
+    What a piece holds for a whole period it holds to its end; other hops are tried one by one, ``limit`` at most.
+    """
     if term.hops == 0 or abs(term.period) == 1:
         return term
     start, p, hops = term.start, term.period, term.hops
-    for _ in range(limit):
-        if not _holds(lags, start - p, term.width):
-            break
-        start, hops = start - p, hops + 1
+    before = _further(lags, start - p, -p, term.width, limit)
+    start, hops = start - p * before, hops + before
     if isinstance(hops, int):
-        for _ in range(limit):
-            if not _holds(lags, start + p * (hops + 1), term.width):
-                break
-            hops += 1
+        hops += _further(lags, start + p * (hops + 1), p, term.width, limit)
     return Term(start, p, hops, term.width)
 
 
-def _holds(lags: IntSet, start: int, width: int) -> bool:
-    return lags.contains(start) and (width == 0 or lags.count_and_sum(start, start + width)[0] == width + 1)
+def _further(lags: IntSet, start: int, step: int, width: int, limit: int) -> int:
+    """How many of the blocks from ``start`` on, a step apart, are surely held."""
+    found, alike, last = 0, 0, None
+    for _ in range(limit):
+        at = start + step * found
+        if not lags.holds_run(at, at + width):
+            break
+        piece = lags.piece_at(at)
+        whole = at + width <= piece.hi
+        found, alike, last = found + 1, alike + 1 if whole and piece is last else int(whole), piece if whole else None
+        if whole and alike * step % piece.period == 0:
+            found += _left_in(piece, at, step, width)
+    return found
+
+
+def _left_in(piece: Piece, at: int, step: int, width: int) -> int:
+    """How many steps lead on from a block within the piece, where there is an end to them."""
+    end = piece.hi - width if step > 0 else piece.lo
+    return int((end - at) // step) if isinstance(end, int) else 0
 
 
 def sum_of(a: IntSet, b: IntSet) -> IntSet:

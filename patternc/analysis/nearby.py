@@ -28,6 +28,8 @@ MAX_MOVED = 1 << 33
 """So many bits are moved at most, within a second."""
 MAX_PIECES = 1 << 17
 MAX_COMPARED = 1 << 24
+MAX_ADDED = 1 << 14
+"""So many pairs of runs are added at most."""
 MAX_KINDS = 1 << 10
 WHOLE: Kind = (1, FULL_PERIOD)
 
@@ -121,6 +123,7 @@ class _Sums:
     def __init__(self, sets: Sequence[IntSet]):
         self.multiples = [[interval(0, 0)] for _ in sets]
         self.sets = sets
+        self.added = 0
 
     def at(self, width: int, counts: tuple[int, ...]) -> IntSet:
         """The sum with an interval of that width."""
@@ -128,9 +131,15 @@ class _Sums:
         for index, count in enumerate(counts):
             known = self.multiples[index]
             while len(known) <= count:
-                known.append(sum_of(known[-1], self.sets[index]))
-            found = sum_of(found, known[count])
+                known.append(self._sum(known[-1], self.sets[index]))
+            found = self._sum(found, known[count])
         return found
+
+    def _sum(self, a: IntSet, b: IntSet) -> IntSet:
+        self.added += a.runs * b.runs
+        if self.added > MAX_ADDED:
+            raise TooLarge("lags of several long periods at once")
+        return sum_of(a, b)
 
 
 def _swept(

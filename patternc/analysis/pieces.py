@@ -6,6 +6,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -71,6 +72,25 @@ class Piece:
         residue = x % self.period
         i = bisect_right(self.runs, (residue, INF)) - 1
         return i >= 0 and residue <= self.runs[i][1]
+
+    @property
+    def spacing(self) -> int:
+        """Members that follow one another differ by no more."""
+        first, last = self.runs[0]
+        again = first + self.period, last + self.period
+        return max(after[0] - before[1] for before, after in pairwise([*self.runs, again]))
+
+    def run_end(self, x: int) -> Bound | None:
+        """The last member of the run of its residues that ``x`` is in; None where it is no member."""
+        if not self.lo <= x <= self.hi:
+            return None
+        if self.solid:
+            return self.hi
+        residue = x % self.period
+        i = bisect_right(self.runs, (residue, INF)) - 1
+        if i < 0 or residue > self.runs[i][1]:
+            return None
+        return min(self.hi, x - residue + self.runs[i][1])
 
     def at_least(self, x: int) -> int | None:
         """The least member that is ``>= x``, were the piece without bounds above."""

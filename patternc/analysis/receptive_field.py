@@ -8,7 +8,7 @@ numbers are large or endless.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
@@ -35,6 +35,10 @@ BIT_LIMIT = 1 << 22
 MAX_BITS = 1 << 27
 MAX_SHIFTED = 1 << 38
 """A sum for which more bits than this would be moved is refused."""
+LITTLE_MOVED = 1 << 36
+"""So many bits are moved at most, where there are other ways to try."""
+MUCH_MOVED = 1 << 40
+"""So many at last: a minute's work."""
 MAX_STEPS = 4096
 FIRST_BOUND = 1 << 16
 """A missing lag is first looked for up to this one."""
@@ -54,6 +58,8 @@ class Field:
     """What so many layers see, by lag."""
 
     groups: Groups
+    known: filling.Known = field(default_factory=dict)
+    """Terms of the lag sets, as the pattern is written."""
 
     @cached_property
     def reach(self) -> Bound:
@@ -100,7 +106,7 @@ class Field:
                 raise TooLarge(f"the lags up to {last}, one by one")
             total, mask = 1, bits.ones(last + 1)
             for lags, count in self.groups:
-                total = add_layers(total, lags, count, mask)
+                total = add_layers(total, lags, count, mask, self.known.get(lags))
             return total
         if self.reach == INF:
             if any(isinstance(lags, Apart) for lags, _ in self.groups):
@@ -108,7 +114,7 @@ class Field:
             return endless_sum([(d, c) for d, c in self.groups if isinstance(d, IntSet)]).cut(0, last)
         held = self._sum
         if isinstance(held, Members):
-            raise TooLarge(f"the lags up to {last}, one by one")
+            held = _bit_sum(self._clipped(int(self.reach)), LITTLE_MOVED, self.known)
         return bits.from_set(held, 0, last) if isinstance(held, IntSet) else held & bits.ones(last + 1)
 
     @property
@@ -143,18 +149,26 @@ class Field:
     def _sum(self) -> Sum:
         """The lags from 0 up where there is a greatest one, as a bit set where the span allows it.
 
-        Of sums at two scales it is known how many they are and which is the first that is missing.
+        Of others it is known how many they are and which is the first that is missing.
         """
         if any(isinstance(d, Apart) for d, _ in self.groups):
             if (found := self._by_relations) is not None:
                 return found
-            return first_of(lambda: self._at_scales(int(self.reach)), lambda: whole_sum(self.groups))
+            return first_of(
+                lambda: self._at_scales(int(self.reach)),
+                lambda: whole_sum(self.groups),
+                lambda: self._by_ends(MUCH_MOVED),
+            )
         parts = self._clipped(int(self.reach))
         span = sum(int(d.greatest - d.least) * c for d, c in parts)
         if span <= BIT_LIMIT:
-            return _bit_sum(parts)
+            return _bit_sum(parts, known=self.known)
         if span <= MAX_BITS:
-            return first_of(lambda: _set_sum(parts, FEW_TERMS), lambda: _bit_sum(parts))
+            return first_of(
+                lambda: self._by_ends(LITTLE_MOVED),
+                lambda: _set_sum(parts, FEW_TERMS),
+                lambda: self._by_ends(MUCH_MOVED),
+            )
         if all(2 * d.count(-INF, INF) > d.greatest - d.least for d, _ in parts):
             parts, budget = [(one_by_one(d), c) for d, c in parts], MANY_INTERVALS
         else:
@@ -162,6 +176,13 @@ class Field:
         if (found := self._by_relations) is not None:
             return found
         try:
+            if span <= filling.MAX_HELD:
+                return first_of(
+                    lambda: self._by_ends(LITTLE_MOVED),
+                    lambda: self._at_scales(int(self.reach)),
+                    lambda: self._by_ends(MUCH_MOVED),
+                    lambda: _set_sum(parts, max(budget, MANY_TERMS)),
+                )
             return first_of(
                 lambda: _set_sum(parts, budget),
                 lambda: self._at_scales(int(self.reach)),
@@ -184,6 +205,20 @@ class Field:
         """What is said of the lags within ``[0, top]`` by points and what lies about them.  Raises `TooLarge`."""
         return scales.members(self.terms, top)
 
+    def _by_ends(self, limit: int) -> Members:
+        """By what is missing near either end, where no more bits are moved for it.  Raises `TooLarge`."""
+        reach = int(self.reach)
+        parts = self._clipped(reach)
+        below = -sum(int(lags.least) * count for lags, count in parts)
+        groups = [lags for lags, count in self.groups if count]
+        whole = [
+            (cut, lags) for (cut, _), lags in zip(parts, groups, strict=True) if lags.greatest - lags.least <= reach
+        ]
+        known = {cut: self.known[lags] for cut, lags in whole if lags in self.known}
+        found, unit = filling.divided_sum(parts, limit, known)
+        gap = found.first_missing(below) - below if unit == 1 else 1
+        return Members(found.count(below // unit), gap if gap <= reach else None)
+
     def _gap_within(self, bounds: Sequence[int]) -> int | None:
         """The least missing lag, where it lies within some of the bounds."""
         for bound in bounds:
@@ -197,7 +232,7 @@ class Field:
 
     def _clipped(self, reach: int) -> Parts:
         """Lags so negative that the other layers cannot make up for them are left out."""
-        return [(d & interval(int(d.greatest) - reach, int(d.greatest)), c) for d, c in self.groups]
+        return [(d & interval(int(d.greatest) - reach, int(d.greatest)), c) for d, c in self.groups if c]
 
     def _nearest_missing(self) -> int | None:
         """The least missing lag, where it lies near 0 and far below the reach: the rest need not be computed then."""
@@ -265,7 +300,7 @@ class Field:
             return None
         total, mask = 1, bits.ones(bound + 1)
         for lags, count in self.groups:
-            total = add_layers(total, lags, count, mask)
+            total = add_layers(total, lags, count, mask, self.known.get(lags))
             if total == mask:
                 return None
         return bits.first_missing(total) if total != mask else None
@@ -280,18 +315,24 @@ def field_of(model: Model, layers: int) -> Field:
     merged: dict[IntSet | Apart, int] = {}
     for layer, count in model.groups(layers):
         merged[layer.crossed] = merged.get(layer.crossed, 0) + count
-    return Field(list(merged.items()))
+    known: dict[IntSet | Apart, Sequence[Term]] = {}
+    for layer, _ in model.groups(layers):
+        if layer.terms is not None:
+            known[layer.crossed] = layer.terms
+    return Field(list(merged.items()), known)
 
 
-def add_layers(total: int, lags: IntSet | Apart, count: int, mask: int) -> int:
+def add_layers(total: int, lags: IntSet | Apart, count: int, mask: int, known: Sequence[Term] | None = None) -> int:
     """``total`` plus ``count`` times ``lags``, which are not negative, cut to ``mask`` (a set ``{0, ..., N}``).
+
+    Their terms may be known.
 
     As soon as one more layer adds what a shift by the greatest lag adds, so does every later one:
     if T + D = T | (T + m), then T + 2 D = (T + D) | (T + D + m).
     """
     last = mask.bit_length() - 1
     held = lags & interval(0, last)
-    terms, top = terms_of(held), int(held.greatest)
+    terms, top = terms_of(held) if known is None else list(known), int(held.greatest)
     work = sum(_shifts(t.width, t.hops) for t in terms)
     for step in range(count):
         if step * work * (last + 1) > MAX_SHIFTED:
@@ -310,22 +351,22 @@ def _shifts(width: Bound, hops: Bound) -> int:
     return sum(2 * int(x + 1).bit_length() for x in (width, min(hops, MAX_BITS)))
 
 
-def _bit_sum(parts: Parts) -> int:
+def _bit_sum(parts: Parts, limit: int | None = None, known: filling.Known | None = None) -> int:
     """The sum of finite sets, those of its members that are not negative."""
     span = sum(int(d.greatest - d.least) * c for d, c in parts)
     if span > MAX_BITS:
         raise TooLarge(f"a receptive field of more than {MAX_BITS} lags without a closed form")
-    return filling.whole_sum(parts) >> -sum(int(lags.least) * count for lags, count in parts)
+    return filling.added_up(parts, limit, known).members() >> -sum(int(lags.least) * count for lags, count in parts)
 
 
 def _set_sum(parts: Parts, budget: Bound = INF) -> IntSet:
-    """The sum by its terms; with a budget, `TooLarge` once more pairs of terms than that were added."""
+    """The sum by its terms; with a budget, `TooLarge` once more pairs of runs than that were added."""
     total = interval(0, 0)
     for lags, count in parts:
         for step in range(count):
             if step > MAX_STEPS:
                 raise TooLarge(f"a receptive field of more than {MAX_STEPS} layers without a closed form")
-            budget -= len(total.pieces) * len(lags.pieces)
+            budget -= total.runs * lags.runs
             if budget < 0:
                 raise TooLarge("a sum of too many terms")
             following = sum_of(total, lags)

@@ -8,10 +8,11 @@ from functools import cached_property, lru_cache
 
 from patternc.analysis.apart import Apart
 from patternc.analysis.intset import INF, IntSet, TooLarge, interval
+from patternc.analysis.lagset import Term, terms_of
 from patternc.analysis.rows import rows_of
 from patternc.analysis.shapes import EVERY, SELF, Both, Either, LagIn, Shape, by_lag, depends_on_n, lag_set, shape_of
 from patternc.ir.instantiate import Instance
-from patternc.ir.relation import Relation, Union
+from patternc.ir.relation import Relation, Union, alternatives
 
 ONE_DOCUMENT = "documents come at run time: the sequence is taken to be one document"
 
@@ -74,6 +75,20 @@ class Layer:
             return self.lags
         except TooLarge:
             return Apart(Either((*(self.shape.parts if isinstance(self.shape, Either) else (self.shape,)), SELF)))
+
+    @cached_property
+    def terms(self) -> list[Term] | None:
+        """Its `lags` as the terms of the parts that the pattern is written in; None where they are not by lag.
+
+        Strides that lie over one another are hard to tell apart once they are one set.
+        """
+        shapes = [shape_of(part) for part in alternatives(self.relation)]
+        try:
+            if not all(map(by_lag, shapes)):
+                return None
+            return list(dict.fromkeys([Term(0), *(t for shape in shapes for t in terms_of(lag_set(shape)))]))
+        except TooLarge:
+            return None
 
     def step(self, n: int) -> Shape:
         """The union with the residual, at length n."""

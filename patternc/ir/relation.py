@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from itertools import product
+from math import prod
 from typing import TypeAlias
 
 from patternc.ir.expr import (
@@ -38,6 +40,7 @@ LAG = sub(Q, K)
 SAME_DOCUMENT = Sym(".same_document")
 """A boolean symbol: whether query and key lie in one document."""
 IN_DOCUMENT = {".q": Sym(".qd"), ".k": Sym(".kd"), ".n": Sym(".nd")}
+MAX_ALTERNATIVES = 64
 MIRRORED = {".q": K, ".k": Q, ".d": sub(K, Q)}
 
 
@@ -302,6 +305,22 @@ def intersection(*parts: Relation) -> Relation:
 def difference(left: Relation, right: Relation) -> Relation:
     """The pairs of ``left`` that ``right`` does not hold."""
     return intersection(left, Complement(right))
+
+
+def alternatives(relation: Relation) -> list[Relation]:
+    """Relations without unions in them, but for those in complements, that the relation is the union of.
+
+    A part of which there would be too many is left as it is.
+    """
+    match relation:
+        case Union(parts):
+            return [found for part in parts for found in alternatives(part)]
+        case Intersection(parts):
+            each = [alternatives(part) for part in parts]
+            few = prod(len(found) for found in each) <= MAX_ALTERNATIVES
+            return [Intersection(chosen) for chosen in product(*each)] if few else [relation]
+        case _:
+            return [relation]
 
 
 def mapped(relation: Relation, change: Callable[[Atom], Relation]) -> Relation:

@@ -137,3 +137,52 @@ def test_strides_of_several_periods_are_few_terms() -> None:
         found = terms_of(held)
         assert len(found) <= 16
         assert union_of(found).equals(held)
+
+
+def strides(rng: random.Random) -> IntSet:
+    """Some strides and intervals of a union, most of them finite."""
+    hops = (0, 1, 4, 9, 15, INF)
+    some = [
+        Term(rng.randint(-20, 20), rng.choice((1, 2, 3, 5, 7, 12, -4)), rng.choice(hops), rng.choice((0, 0, 1, 3)))
+        for _ in range(rng.randint(1, 6))
+    ]
+    return union_of(some)
+
+
+def test_terms_of_strides_with_holes_make_the_same_set() -> None:
+    rng = random.Random(2)
+    for _ in range(2000):
+        held = strides(rng) - (strides(rng) if rng.random() < 0.5 else EMPTY)
+        assert union_of(terms_of(held)).equals(held), held
+
+
+def test_runs_of_members() -> None:
+    rng = random.Random(1)
+    seen = 0
+    for _ in range(1000):
+        held = strides(rng)
+        for _ in range(10):
+            low = rng.randint(-60, 60)
+            high = low + rng.randint(0, 12)
+            whole = all(held.contains(x) for x in range(low, high + 1))
+            seen += whole
+            assert held.holds_run(low, high) == whole, (held, low, high)
+    assert seen >= 1000
+
+
+@pytest.mark.parametrize(
+    "some",
+    [
+        [Term(0, 3860, 833), Term(0, 1, 0, 647), Term(0, 463, 1757)],
+        [Term(0, 1, 0, 8), Term(0, 1315, 5), Term(0, 2801, 373), Term(375 * 2801, 2801, 3721)],
+        [Term(7, 4096, 4096), Term(0, 4095, 4000), Term(3, 2049, 1000, 2)],
+        [Term(-3069242 + 214 * c, 499, 12301 - 200 * c) for c in range(8)],
+    ],
+)
+def test_finite_strides_are_found_again(some: list[Term]) -> None:
+    """Where they lie over one another there are thousands of runs, or pieces between the ends of others."""
+    held = union_of(some)
+    assert held.runs > len(some)
+    found = terms_of(held)
+    assert len(found) <= 2 * len(some)
+    assert union_of(found).equals(held)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import random
 import time
+from itertools import pairwise
 
 import pytest
 
+import patternc
 from patternc import driver
 from patternc.analysis.apart import Apart
 from patternc.analysis.bits import first_missing, ones
 from patternc.analysis.dense import filled_by
 from patternc.analysis.intset import INF, IntSet, congruent, interval
+from patternc.analysis.lagset import Term, union_of
 from patternc.analysis.prove import prove
 from patternc.analysis.receptive_field import Field
 from patternc.analysis.shapes import Both, Either, LagIn, Shape
@@ -214,3 +217,28 @@ def test_the_first_that_is_missing_of_parts_kept_apart() -> None:
         shape, lags = unequal(rng)
         gap = (interval(0, None) - lags).at_least(0)
         assert Apart(shape).first_missing == (INF if gap is None else gap)
+
+
+def test_how_far_members_lie_apart() -> None:
+    rng = random.Random(33)
+    filled = 0
+    for _ in range(300):
+        strides = [
+            Term(rng.randint(0, 9), rng.randint(2, 9), rng.choice((2, 9, INF)), rng.randint(0, 2)) for _ in "abc"
+        ]
+        lags = union_of([Term(0), *strides])
+        held = [x for x in range(300) if lags.contains(x)]
+        most = max(b - a for a, b in pairwise([*held, 300]))
+        for length in range(1, 12):
+            if filled_by(LagIn(lags), length):
+                filled += 1
+                assert most <= length, (lags, length)
+    assert filled >= 800
+
+
+def test_an_endless_stride_fills_though_others_lie_over_it() -> None:
+    """Its multiples are counted piece by piece between the ends of the others."""
+    text = "stride(298) | stride(2962, 4000, 1) | window(128, 3) | window(31, 1000) | stride(4092, hops = 3)"
+    pattern = patternc.loads(f"causal pattern a {{ attend {text} }}")
+    assert pattern.prove("prefix(6) == oo").proved
+    assert pattern.prove("coverage(6) == oo").proved
