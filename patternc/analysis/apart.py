@@ -20,6 +20,8 @@ MAX_TERMS = 1 << 14
 FEW_RUNS = 1 << 10
 MAX_PARTS = 64
 MAX_STEPS = 1 << 16
+MANY_RUNS = 1 << 12
+"""A set of more runs is not united with further terms: runs of several periods multiply."""
 
 Combined: TypeAlias = Both | Either
 
@@ -117,6 +119,9 @@ def _first_missing(terms: set[Term]) -> Bound:
     some, others = EMPTY, []
     # The densest first: what is missing of these is looked for in the others.
     for term in sorted(terms, key=lambda t: (-(t.width + 1) / abs(t.period), t)):
+        if some.runs > MANY_RUNS:
+            others.append(term.as_set())
+            continue
         try:
             some |= term.as_set()
         except TooLarge:

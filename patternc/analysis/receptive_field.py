@@ -20,6 +20,7 @@ from patternc.analysis.intset import INF, Bound, IntSet, TooLarge, interval
 from patternc.analysis.lagset import Term, sum_of, terms_of
 from patternc.analysis.nearby import Members
 from patternc.analysis.pieces import first_of
+from patternc.analysis.residues import crosses_all_from_0
 from patternc.analysis.semantics import Model
 from patternc.analysis.shapes import LagIn
 from patternc.analysis.skip_family import Skips, skips_of
@@ -247,6 +248,8 @@ class Field:
         whole = [(lags, count) for lags, count in self.groups if isinstance(lags, IntSet)]
         if len(whole) < len(self.groups):
             return self._prefix_of_parts()
+        if crosses_all_from_0(whole):
+            return INF
         try:
             return endless_sum(whole).first_gap() - 1
         except TooLarge:
