@@ -1,4 +1,6 @@
-"""Bounds of a coverage that is too large to count: what parts of the field cover, and how many lags there can be."""
+"""Bounds of a coverage or prefix that is too large to count: what parts of the field cover, and how many lags there can
+be.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from math import comb
 from typing import TypeAlias
 
-from patternc.analysis.intset import INF, Bound, TooLarge
+from patternc.analysis.apart import Apart
+from patternc.analysis.intset import INF, Bound, IntSet, TooLarge, interval
 from patternc.analysis.lagset import Term, union_of
 from patternc.analysis.receptive_field import Field
 
@@ -15,6 +18,8 @@ Groups: TypeAlias = "Sequence[tuple[Sequence[Term], int]]"
 
 FEWER = (16, 4, 2, 1)
 """So many of each layer are tried by themselves."""
+NEAR = 1 << 16
+"""Runs about 0 are followed so far."""
 MANY_LAYERS = 1 << 12
 """Of more, the ways to choose lags are not counted."""
 
@@ -38,6 +43,24 @@ def coverage_bounds(field: Field, enough: Callable[[Bound], bool]) -> tuple[Boun
         if enough(low):
             break
     return low, high
+
+
+def prefix_bounds(field: Field, enough: Callable[[Bound], bool]) -> tuple[Bound, Bound]:
+    """The same of the prefix: the runs about lag 0 add up, and nothing lies beyond the reach.
+
+    Raises `TooLarge` where not even these are known.
+    """
+    low = sum(_run_from_0(lags) * count for lags, count in field.groups if count)
+    return low, field.reach
+
+
+def _run_from_0(lags: IntSet | Apart) -> Bound:
+    """How far the run goes that holds lag 0.  Raises `TooLarge` where none does, or that is not known."""
+    near = interval(0, NEAR)
+    gap = (near - (lags & near)).at_least(0)
+    if gap == 0:
+        raise TooLarge("lags without 0")
+    return NEAR if gap is None else gap - 1
 
 
 def _single_terms(groups: Groups) -> Iterator[Field]:

@@ -17,7 +17,7 @@ from patternc.analysis.decisions import (
     first_pair,
     first_query_without_key,
 )
-from patternc.analysis.enclosed_coverage import coverage_bounds
+from patternc.analysis.enclosed_coverage import coverage_bounds, prefix_bounds
 from patternc.analysis.intset import INF, Bound, TooLarge
 from patternc.analysis.operands import compared, extended, show_claim, spelt
 from patternc.analysis.receptive_field import Field, field_of
@@ -49,6 +49,8 @@ from patternc.ir.relation import Relation, Union, difference
 
 Values: TypeAlias = Mapping[str, int]
 
+BOUNDS = {"coverage": coverage_bounds, "prefix": prefix_bounds}
+"""What encloses a term that is too large to count."""
 NO_LAGS = "; ask `covers` or `depth`, which speak of a sequence of n tokens"
 
 
@@ -190,7 +192,7 @@ class Point:
                     continue
                 a, b = self.value(left), self.value(right)
             except (Undecided, TooLarge, NotByLag) as problem:
-                found = self._by_covered(left, op, right) if isinstance(problem, TooLarge) else None
+                found = self._by_bounds(left, op, right) if isinstance(problem, TooLarge) else None
                 if found is not None and not found.holds:
                     return found
                 if found is None:
@@ -236,15 +238,17 @@ class Point:
         bounds = depths.enclosed(self.model, n) if n > depths.LARGE_GRAPH else None
         return bounds is not None and bounds[1] <= self.model.limit and compared(op, bounds[1], self.value(right))
 
-    def _by_covered(self, left: Expr, op: str, right: Expr) -> Finding | None:
-        """What bounds of a coverage that is too large to count say of a comparison; None where they do not decide."""
-        if isinstance(right, Measure) and right.name == "coverage":
+    def _by_bounds(self, left: Expr, op: str, right: Expr) -> Finding | None:
+        """What bounds of a coverage or prefix that is too large to count say of a comparison; None where they do not
+        decide.
+        """
+        if isinstance(right, Measure) and right.name in BOUNDS:
             left, op, right = right, MIRRORED[op], left
-        if not isinstance(left, Measure) or left.name != "coverage":
+        if not isinstance(left, Measure) or left.name not in BOUNDS:
             return None
         try:
             layers, value = self.number(left.argument), self.value(right)
-            low, high = coverage_bounds(self.field(layers, "coverage"), lambda covered: covered > value)
+            low, high = BOUNDS[left.name](self.field(layers, left.name), lambda covered: covered > value)
         except (Undecided, TooLarge, NotByLag):
             return None
         certain = {compared(op, x, value) for x in (low, high)}

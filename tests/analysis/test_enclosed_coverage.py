@@ -1,4 +1,4 @@
-"""Where a coverage is too large to count, what is known of it decides comparisons, and never wrongly."""
+"""Where a coverage or prefix is too large to count, what is known of it decides comparisons, and never wrongly."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 import pytest
 
 import patternc
-from patternc.analysis.enclosed_coverage import coverage_bounds
+from patternc.analysis.enclosed_coverage import coverage_bounds, prefix_bounds
 from patternc.analysis.intset import INF, Bound, IntSet, TooLarge, interval
 from patternc.analysis.lagset import Term, union_of
 from patternc.analysis.receptive_field import Field
@@ -30,6 +30,34 @@ def test_bounds_hold(seed: int) -> None:
     field = Field([(drawn(rng), rng.randint(1, 4)) for _ in range(rng.randint(1, 2))])
     low, high = coverage_bounds(field, lambda covered: False)
     assert 1 <= low <= field.coverage <= high <= field.reach + 1
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_bounds_of_the_prefix_hold(seed: int) -> None:
+    rng = random.Random(seed)
+    field = Field([(drawn(rng), rng.randint(1, 4)) for _ in range(rng.randint(1, 2))])
+    low, high = prefix_bounds(field, lambda covered: False)
+    assert 0 <= low <= field.prefix <= high <= field.reach
+
+
+def test_bounds_of_the_prefix_ask_for_lag_0() -> None:
+    with pytest.raises(TooLarge, match="lags without 0"):
+        prefix_bounds(Field([(interval(1, 9), 2)]), lambda covered: False)
+
+
+IRREGULAR = """causal pattern a {
+    attend where(d % 254 == 70 and abs(d) <= 12246588) | where(d % 3465 < 11 and d <= 9387900)
+        | where(d % 12 < 4 and -23196 <= d and d <= 4166748) | mirror(stride(19, 3939)) | window(4096)
+}"""
+
+
+@pytest.mark.parametrize(
+    ("claim", "proved"),
+    [("prefix(2) >= 8192", True), ("prefix(16) == 0", False), ("prefix(16) < 10 ** 12", True)],
+)
+def test_a_prefix_of_lags_that_make_no_one_set(claim: str, proved: bool) -> None:
+    verdict = patternc.loads(IRREGULAR).prove(claim)
+    assert (verdict.proved, verdict.refuted) == (proved, not proved)
 
 
 def test_endless_lags_have_no_upper_bound() -> None:
