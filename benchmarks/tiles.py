@@ -97,13 +97,9 @@ def packed(module: ModuleType, part: Any, kernel: str, shape: bench.Shape, chip:
     tile = module.packing(kernel, shape.head_dim, DTYPES[shape.dtype], chip)
     if tile is None or part.backward is None:
         return None, 0
-    classes = min(tile.BLOCK_Q // _power(-(-shape.n // part.periods[0])), _power(part.periods[0]))
+    rows, period = module._cdiv(shape.n, part.periods[0]), part.periods[0]
+    classes = min(tile.BLOCK_Q // module._power(rows), module._power(period))
     return tile, classes if classes > (kernel != "backward") else 0
-
-
-def _power(n: int) -> int:
-    """The least power of two from `n` up."""
-    return 1 << (n - 1).bit_length()
 
 
 def lines_of(subject: bench.Subject, shape: bench.Shape, machine: tuple[str, str, str], target: str) -> Iterator[Line]:

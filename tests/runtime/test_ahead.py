@@ -85,12 +85,8 @@ def test_leaner_tiles_where_a_kernel_spills() -> None:
     tile = module.Tiling(64, 64, 4, 2)
     assert module.settled(tile, lambda one: 0) == tile
     assert module.settled(tile, lambda one: 36 * (one.num_stages - 1)) == (64, 64, 4, 1)
-    assert module.settled(tile, lambda one: 36 * (one.num_warps < 8 and one.BLOCK_Q == 64), packed=True) == (
-        64,
-        64,
-        8,
-        2,
-    )
+    few_warps = lambda one: 36 * (one.num_warps < 8 and one.BLOCK_Q == 64)  # noqa: E731
+    assert module.settled(tile, few_warps, packed=True) == (64, 64, 8, 2)
     assert module.settled(tile, lambda one: 0 if one.num_warps == 8 else 36) == (64, 64, 8, 2)
     assert module.settled(tile, lambda one: one.BLOCK_Q + one.BLOCK_K) == (32, 32, 4, 2)
     assert module.settled(module.Tiling(16, 16, 2, 1), lambda one: 100 + one.num_warps) == (16, 16, 2, 1)
