@@ -43,6 +43,7 @@ def render(plan: Plan, values: Mapping[str, int]) -> str:
             operator=_OPERATOR,
             any_gather=gathers,
             uneven=any(p.uneven for p in parts),
+            sinks=any(p.sinks for p in parts),
             packs=any(p.packs for p in parts),
             hopper=any(p.hopper for p in parts),
             continues=any(p.hopper and not p.first for p in parts),

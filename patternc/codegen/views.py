@@ -91,6 +91,8 @@ class PartView:
     """Whether a tile can hold several residue classes: queries and keys of the same rows, a mask that asks for lags."""
     uneven: bool
     """Whether a few keys are seen by far more queries than others, as sinks beside a window are."""
+    sinks: int
+    """How many first keys are seen from any distance: their gradients are summed in slices of the queries."""
     by_head: bool
     """Whether its tiles differ from head to head."""
     tiling_by_head: bool
@@ -208,7 +210,8 @@ def _part(plan: Plan, branch: int, part: Part, name: str, not_hopper: Refusals, 
         guarded=part.guarded,
         not_hopper=not_hopper,
         packs=shares_tiles(part),
-        uneven=part.uneven,
+        uneven=part.uneven or part.sinks > 0,
+        sinks=part.sinks,
         by_head=bool(constants.names),
         tiling_by_head=any(isinstance(e, PerHead) for e in tiling),
         per_head_loop=bool(constants.names) or part.heads is not None,

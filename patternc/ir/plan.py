@@ -97,6 +97,8 @@ class Part:
     gather: Gather | None = None
     uneven: bool = False
     """Whether a few keys are seen by far more queries than others, as sinks beside a window are."""
+    sinks: int = 0
+    """How many first keys are seen from any distance, where that is bounded: sinks, alone or beside a window."""
     span: int | None = None
     """How many keys lie between the first and the last that a query sees by each of its terms, summed; None where
     nothing bounds them.

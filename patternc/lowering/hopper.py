@@ -57,12 +57,16 @@ def refusals(plan: Plan) -> tuple[tuple[Refusals, ...], ...]:
             {
                 "hopper": refusal(part),
                 "hopper_q": _gradient_refusal(part, begins=(b, i, part) in queries),
-                "hopper_kv": _gradient_refusal(part, begins=(b, i, part) in keys),
+                "hopper_kv": _gradient_refusal(part, begins=(b, i, part) in keys) or _sliced(part),
             }
             for i, part in enumerate(branch.parts)
         )
         for b, branch in enumerate(plan.branches)
     )
+
+
+def _sliced(part: Part) -> str | None:
+    return "its first keys have gradients that are summed in slices" if part.sinks else None
 
 
 def _gradient_refusal(part: Part, *, begins: bool) -> str | None:

@@ -121,6 +121,7 @@ def _part(place: dict[int, Scheduled], group: Together, heads: int | None, *, fi
         leaves_delta,
         guarded=guarded,
         uneven=kind == BAND.kind and any(len(o) > 1 and any(t.lag.hi is None for t in o) for o in seen),
+        sinks=max(_sinks(terms) for terms in seen) if kind == BAND.kind and not guarded else 0,
         span=None if kind == BLOCKS.kind else _span(seen),
         period=tiled.period if isinstance(tiled, LagMod) else None,
         gather=Gather(tiled.period, _first_column(tiled), tiled.width) if isinstance(tiled, KeyMod) else None,
@@ -155,6 +156,24 @@ def _span(terms_by_head: list[tuple[Term, ...]]) -> int | None:
             return None
         largest = max(largest, sum(n for n in keys if n is not None))
     return largest
+
+
+def _sinks(terms_of_head: tuple[Term, ...]) -> int:
+    """How many first keys a head's queries see from any distance; 0 where nothing bounds them."""
+    found = 0
+    for term in terms_of_head:
+        if term.lag.hi is not None or _ends(term, QueryRange) is not None:
+            continue
+        last = _ends(term, KeyRange)
+        if last is None:
+            return 0
+        found = max(found, last + 1)
+    return found
+
+
+def _ends(term: Term, kind: type[KeyRange] | type[QueryRange]) -> int | None:
+    """The last position that a term's range of keys or queries allows."""
+    return min((n for a in term.of(kind) if not a.document and (n := number(a.hi)) is not None), default=None)
 
 
 def _keys(term: Term) -> int | None:

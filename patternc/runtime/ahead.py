@@ -42,7 +42,7 @@ HOPPER_KERNELS = {
 first also knows the outputs of other branches by them, and the gate's."""
 
 _SHORT = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
-_FLOAT32 = ("lse_ptr", "dlse_ptr", "norm_ptr", "delta_ptr", "weight_ptr", "dweight_ptr")
+_FLOAT32 = ("lse_ptr", "dlse_ptr", "norm_ptr", "delta_ptr", "weight_ptr", "dweight_ptr", "partial_ptr")
 _INT32 = ("lengths_ptr", "start_ptr", "end_ptr")
 _STREAMED = {"forward": "kv", "backward_q": "kv", "backward_kv": ("q", "do")}
 _ALIGNED = [["tt.divisibility", 16]]
@@ -81,13 +81,14 @@ class Compiled:
 
 
 def kernels(module: ModuleType) -> Iterator[tuple[str, str, Any, Any]]:
-    """The kernels of an emitted file: name, kind, the part of the plan (None for `combine`) and the function."""
+    """The kernels of an emitted file: name, kind, the part of the plan (None for what all share) and the function."""
     for part in module.PARTS:
         for kind in KINDS:
             if getattr(part, kind) is not None:
                 yield f"{part.name}_{kind}", kind, part, getattr(part, kind)
-    if hasattr(module, "combine"):
-        yield "combine", "combine", None, module.combine
+    for kind in ("combine", "sum_slices"):
+        if hasattr(module, kind):
+            yield kind, kind, None, getattr(module, kind)
 
 
 def chip_of(module: ModuleType, target: str) -> Any:
@@ -116,7 +117,12 @@ def compile_ahead(module: ModuleType, target: str, head_dim: int, dtype: torch.d
             if descriptors and (target not in DESCRIPTORS or not describable(part, use)):
                 continue
             tile = module.tiling(
-                kind, head_dim, dtype, descriptors, chip=chip_of(module, target), heavy=module._heavy(part, descriptors)
+                kind,
+                head_dim,
+                dtype,
+                descriptors,
+                chip=chip_of(module, target),
+                heavy=part is not None and module._heavy(part, descriptors),
             )
             yield compile_settled(module, f"{name}_tma" if descriptors else name, kind, function, tile, use, target)
     served = target == "sm_90" and dtype != torch.float32 and head_dim == HEAD_DIM

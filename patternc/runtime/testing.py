@@ -103,7 +103,7 @@ def counted(module: Any) -> Generator[Counter[str]]:
     launches: Counter[str] = Counter()
     kinds = ("forward", "backward_q", "backward_kv", "backward", "hopper", "hopper_q", "hopper_kv")
     names = {id(getattr(p, kind)): f"{p.name}_{kind}" for p in module.PARTS for kind in kinds if hasattr(p, kind)}
-    names[id(getattr(module, "combine", None))] = "combine"
+    names |= {id(getattr(module, name, None)): name for name in ("combine", "sum_slices")}
     plain = module._Launch.__call__
 
     def launch(self: Any, tensors: dict[str, torch.Tensor], addresses: list[int]) -> None:

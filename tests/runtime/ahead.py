@@ -53,7 +53,6 @@ class Found:
     limit: int
     registers: int
     spilled: int
-    guarded: bool
 
 
 def configurations(target: str, pattern: str) -> Iterator[Config]:
@@ -108,7 +107,7 @@ def compiled(config: Config) -> Found:
         use = ahead.Use(config.head_dim, dtype, group=2 if config.extras else 1, lse_gradient=config.extras)
         result = ahead.compile_hopper(part, config.kind, module.hopper_tile(config.kind, part), use)
         limit = ahead.SHARED[config.target]
-        return Found(result.shared, limit, limit, result.registers, result.spilled, part.guarded)
+        return Found(result.shared, limit, limit, result.registers, result.spilled)
     chip = ahead.chip_of(module, config.target)
     if config.kind == "backward" or config.classes > 1:
         tile = module.packing(config.kind, config.head_dim, dtype, chip, 2 if config.extras else 1)
@@ -122,7 +121,7 @@ def compiled(config: Config) -> Found:
     assert not use.descriptors or ahead.describable(part, use)
     result = ahead.compile_settled(module, "", config.kind, getattr(part, config.kind), tile, use, config.target)
     bound = module.shared_bytes(config.kind, tile, config.head_dim, dtype, chip)
-    return Found(result.shared, bound, chip.shared, result.registers, result.spilled, part.guarded)
+    return Found(result.shared, bound, chip.shared, result.registers, result.spilled)
 
 
 @cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -22,20 +21,17 @@ TIGHTEST = [
     Config("blocks", 0, "forward", "sm_90"),
     Config("heads", 1, "backward_kv", "sm_90", extras=True),
     Config("blocks", 0, "backward_q", "sm_90", 64, extras=True),
+    Config("blocks", 0, "backward_kv", "sm_90", 256, dtype="float32"),
+    Config("documents", 1, "backward_q", "sm_90", 128, dtype="float32"),
 ]
 """Each of them did not fit, or spilled, with the tile sizes of its neighbours."""
 DRAWN = 4
 """Others that the ordinary run compiles, 2 to 5 seconds each."""
 
 
-def may_spill(config: Config, result: Found) -> bool:
-    """Where operands alone are more than the registers that there are: long rows in float32, loaded under a branch."""
-    return config.dtype == "float32" and config.head_dim > 64 and result.guarded
-
-
 def bad(config: Config, result: Found) -> list[str]:
     said: list[str] = []
-    if result.spilled and not may_spill(config, result):
+    if result.spilled:
         said.append(f"{config}: spills {result.spilled} bytes")
     if not result.shared <= result.bound:
         said.append(f"{config}: takes {result.shared} bytes of shared memory, where the bound says {result.bound}")
@@ -72,12 +68,10 @@ def test_all_of_them_fit_without_spills(target: str, name: str) -> None:
 
 def test_a_spill_and_an_excess_are_seen() -> None:
     config = TIGHTEST[0]
-    assert bad(config, Found(100, 200, 300, 255, 0, False)) == []
-    assert "spills 8 bytes" in bad(config, Found(100, 200, 300, 128, 8, False))[0]
-    assert bad(replace(config, dtype="float32", head_dim=256), Found(100, 200, 300, 255, 8, False))
-    assert bad(replace(config, dtype="float32", head_dim=128), Found(100, 200, 300, 255, 8, True)) == []
-    assert "where the bound says 200" in bad(config, Found(201, 200, 300, 255, 0, False))[0]
-    assert "of 150" in bad(config, Found(160, 200, 150, 255, 0, False))[0]
+    assert bad(config, Found(100, 200, 300, 255, 0)) == []
+    assert "spills 8 bytes" in bad(config, Found(100, 200, 300, 128, 8))[0]
+    assert "where the bound says 200" in bad(config, Found(201, 200, 300, 255, 0))[0]
+    assert "of 150" in bad(config, Found(160, 200, 150, 255, 0))[0]
 
 
 def test_leaner_tiles_where_a_kernel_spills() -> None:
@@ -88,8 +82,9 @@ def test_leaner_tiles_where_a_kernel_spills() -> None:
     few_warps = lambda one: 36 * (one.num_warps < 8 and one.BLOCK_Q == 64)  # noqa: E731
     assert module.settled(tile, few_warps, packed=True) == (64, 64, 8, 2)
     assert module.settled(tile, lambda one: 0 if one.num_warps == 8 else 36) == (64, 64, 8, 2)
+    assert module.settled(tile, lambda one: 0 if one.num_warps == 2 else 36) == (64, 64, 2, 2)
     assert module.settled(tile, lambda one: one.BLOCK_Q + one.BLOCK_K) == (32, 32, 4, 2)
-    assert module.settled(module.Tiling(16, 16, 2, 1), lambda one: 100 + one.num_warps) == (16, 16, 2, 1)
+    assert module.settled(module.Tiling(16, 16, 2, 1), lambda one: 100 + abs(one.num_warps - 2)) == (16, 16, 2, 1)
 
 
 def test_a_launch_takes_the_leaner_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
