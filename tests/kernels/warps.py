@@ -178,11 +178,16 @@ class Machine:
         def extreme(choose: Any) -> Any:
             return lambda a, b: choose(torch.as_tensor(a), torch.as_tensor(b))
 
+        def assembly(text: str, constraints: str, given: list[Any], **_: Any) -> Any:
+            program = torch.tensor(self.program)
+            known = {"$1": given[0], "%ctaid.x": program, "%nctaid.x": torch.tensor(self.programs)}
+            return known[text.removeprefix("mov.b32 $0, ").removesuffix(";")]
+
         return SimpleNamespace(
-            constexpr=None, int64=torch.int64, float32=torch.float32, static_range=range,
+            constexpr=None, int32=torch.int32, int64=torch.int64, float32=torch.float32, static_range=range,
             cdiv=lambda a, b: -(-a // b), minimum=extreme(torch.minimum), maximum=extreme(torch.maximum), where=where,
             exp2=torch.exp2, log2=torch.log2, max=torch.amax, sum=torch.sum, convert_layout=same,
-            program_id=lambda axis: torch.tensor(self.program), num_programs=lambda axis: self.programs,
+            inline_asm_elementwise=assembly,
             arange=lambda a, b, layout: torch.arange(a, b),
             full=lambda shape, value, dtype, layout: torch.full(shape, value, dtype=dtype),
             SliceLayout=same, NVMMADistributedLayout=same, DotOperandLayout=same, BlockedLayout=same,
