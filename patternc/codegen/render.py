@@ -48,7 +48,7 @@ def render(plan: Plan, values: Mapping[str, int]) -> str:
             hopper=any(p.hopper for p in parts),
             continues=any(p.hopper and not p.first for p in parts),
             hopper_triton=hopper.TRITON,
-            hopper_head_dim=hopper.HEAD_DIM,
+            hopper_head_dims=hopper.HEAD_DIMS,
             uses_floor_div=divides,
             uses_floor_mod=divides or "floor_mod(" in printed or any(p.period for p in parts),
             uses_minimum=any("_minimum(" in e or "_maximum(" in e for m in members for e in m.expressions)

@@ -17,7 +17,7 @@ from triton import knobs
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from patternc.lowering.hopper import HEAD_DIM
+from patternc.lowering.hopper import HEAD_DIMS
 
 TARGETS = {
     "sm_80": GPUTarget("cuda", 80, 32),
@@ -125,11 +125,12 @@ def compile_ahead(module: ModuleType, target: str, head_dim: int, dtype: torch.d
                 heavy=part is not None and module._heavy(part, descriptors),
             )
             yield compile_settled(module, f"{name}_tma" if descriptors else name, kind, function, tile, use, target)
-    served = target == "sm_90" and dtype != torch.float32 and head_dim == HEAD_DIM
+    if target != "sm_90" or dtype == torch.float32:
+        return
     for part in module.PARTS:
         for kernel in HOPPER_KERNELS:
-            if served and getattr(part, kernel, None) is not None:
-                yield compile_hopper(part, kernel, module.hopper_tile(kernel, part), Use(head_dim, dtype))
+            if head_dim in HEAD_DIMS[kernel] and getattr(part, kernel, None) is not None:
+                yield compile_hopper(part, kernel, module.hopper_tile(kernel, part, head_dim), Use(head_dim, dtype))
 
 
 def compile_settled(

@@ -65,7 +65,8 @@ def _print_part(console: Console, cost: Cost, part: PartCost, index: int) -> Non
         why = "".join(f"; not {name}: {part.not_hopper[kernel]}" for kernel, name in names.items() if name not in made)
         lines.append(
             f"{', '.join(made)} also by kernels for Hopper, in Gluon: with Triton {hopper.TRITON} on compute "
-            f"capability 9.0, for 16-bit heads of {hopper.HEAD_DIM} columns, in calls that descriptors serve{why}"
+            "capability 9.0, for 16-bit heads of 128 columns (dK and dV: of 64, too), in calls that descriptors "
+            f"serve{why}"
         )
     for line in lines:
         console.print(Text(fill(line, console.width - 1, initial_indent="   ", subsequent_indent="   ")))

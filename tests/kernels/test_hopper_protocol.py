@@ -47,7 +47,9 @@ def text_of(text: str) -> str:
 
 
 def run(source: str, module: Any, shape: tuple[int, ...], keys: int, programs: int) -> list[torch.Tensor]:
-    """Output, log-sum-exp to base 2 and gradients, by the kernels of an emitted file, with tiles of so many keys."""
+    """Output, log-sum-exp to base 2 and gradients, by the kernels of an emitted file, with tiles of so many keys
+    forward; dK and dV with the ring for heads of as many columns.
+    """
     batch, heads, kv_heads, n_q, n_k = shape
     q, k, v, do, dlse = inputs(shape)
     nothing = Pointer(q)
@@ -66,13 +68,13 @@ def run(source: str, module: Any, shape: tuple[int, ...], keys: int, programs: i
         f"{part.name}_hopper", *tiles(64, q), *tiles(keys, k, v), *tiles(64, out), Pointer(lse), nothing, heads, *sizes,
         RING=ring, KEEP=True, **row_strides(period, q=q, k=k, v=v, out=out),
     )  # fmt: skip
-    kept, streamed, ring = module.hopper_tile("hopper_q", part)
+    kept, streamed, ring = module.hopper_tile("hopper_q", part, 128)
     machine.run(
         f"{part.name}_hopper_q", *tiles(kept, q), *tiles(streamed, k, v), *tiles(kept, do, dq), Pointer(out),
         Pointer(lse), Pointer(dlse), Pointer(norm), Pointer(delta), nothing, *out.stride()[:3], heads, *sizes,
         RING=ring, LSE_GRADIENT=True, **row_strides(period, q=q, k=k, v=v, do=do, dq=dq),
     )  # fmt: skip
-    kept, streamed, ring = module.hopper_tile("hopper_kv", part)
+    kept, streamed, ring = module.hopper_tile("hopper_kv", part, keys)
     machine.run(
         f"{part.name}_hopper_kv", *tiles(streamed, q), *tiles(kept, k, v), *tiles(streamed, do), *tiles(kept, dk, dv),
         Pointer(norm), Pointer(delta), nothing, kv_heads, *sizes,
@@ -88,7 +90,7 @@ def row_strides(period: int, **tensors: torch.Tensor) -> dict[str, int]:
 
 def rings(module: Any, part: Any) -> dict[int, int]:
     """How many tiles of so many keys a ring has forward."""
-    tiles = [module.hopper_tile("hopper", part._replace(span=span)) for span in (1, None)]
+    tiles = [module.hopper_tile("hopper", part._replace(span=span), 128) for span in (1, None)]
     return {keys: ring for _, keys, ring in tiles}
 
 

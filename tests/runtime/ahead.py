@@ -105,7 +105,7 @@ def compiled(config: Config) -> Found:
     dtype = ahead.DTYPES[config.dtype]
     if config.kind in ahead.HOPPER_KERNELS:
         use = ahead.Use(config.head_dim, dtype, group=2 if config.extras else 1, lse_gradient=config.extras)
-        result = ahead.compile_hopper(part, config.kind, module.hopper_tile(config.kind, part), use)
+        result = ahead.compile_hopper(part, config.kind, module.hopper_tile(config.kind, part, config.head_dim), use)
         limit = ahead.SHARED[config.target]
         return Found(result.shared, limit, limit, result.registers, result.spilled)
     chip = ahead.chip_of(module, config.target)
