@@ -61,12 +61,13 @@ def _print_part(console: Console, cost: Cost, part: PartCost, index: int) -> Non
         f"{_waste(part.live, part.computed)} waste ({tiles})"
     )
     names = {"hopper": "output", "hopper_q": "dQ", "hopper_kv": "dK and dV"}
-    if made := [name for kernel, name in names.items() if part.not_hopper[kernel] is None]:
-        why = "".join(f"; not {name}: {part.not_hopper[kernel]}" for kernel, name in names.items() if name not in made)
+    if made := [kernel for kernel in names if part.not_hopper[kernel] is None]:
+        why = "".join(f"; not {names[kernel]}: {part.not_hopper[kernel]}" for kernel in names if kernel not in made)
+        too = " (dK and dV: of 64, too)" if "hopper_kv" in made else ""
         lines.append(
-            f"{', '.join(made)} also by kernels for Hopper, in Gluon: with Triton {hopper.TRITON} on compute "
-            "capability 9.0, for 16-bit heads of 128 columns (dK and dV: of 64, too), in calls that descriptors "
-            f"serve{why}"
+            f"{', '.join(names[kernel] for kernel in made)} also by kernels for Hopper, in Gluon: with Triton "
+            f"{hopper.TRITON} on compute capability 9.0, for 16-bit heads of 128 columns{too}, in calls that "
+            f"descriptors serve{why}"
         )
     for line in lines:
         console.print(Text(fill(line, console.width - 1, initial_indent="   ", subsequent_indent="   ")))
