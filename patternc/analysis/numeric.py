@@ -10,6 +10,7 @@ from typing import TypeAlias
 from patternc.analysis import depth as depths
 from patternc.analysis import edges as edge_counts
 from patternc.analysis import evidence
+from patternc.analysis.bounds import coverage_bounds, prefix_bounds
 from patternc.analysis.decisions import (
     Undecided,
     Witness,
@@ -17,7 +18,6 @@ from patternc.analysis.decisions import (
     first_pair,
     first_query_without_key,
 )
-from patternc.analysis.enclosed_coverage import coverage_bounds, prefix_bounds
 from patternc.analysis.intset import INF, Bound, TooLarge
 from patternc.analysis.operands import compared, extended, show_claim, spelt
 from patternc.analysis.receptive_field import Field, field_of

@@ -7,7 +7,7 @@ import random
 import pytest
 
 import patternc
-from patternc.analysis.enclosed_coverage import coverage_bounds, prefix_bounds
+from patternc.analysis.bounds import coverage_bounds, prefix_bounds
 from patternc.analysis.intset import INF, Bound, IntSet, TooLarge, interval
 from patternc.analysis.lagset import Term, union_of
 from patternc.analysis.receptive_field import Field
