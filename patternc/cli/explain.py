@@ -130,6 +130,7 @@ def to_json(cost: Cost, device: Device) -> dict[str, Any]:
                 "computed_pairs": part.computed,
                 "tile_waste": _waste(part.live, part.computed),
                 "not_hopper": part.not_hopper,
+                "sinks": part.sinks,
             }
             for part in cost.parts
         ],

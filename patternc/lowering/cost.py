@@ -59,6 +59,8 @@ class PartCost:
     works: tuple[Work, ...]
     not_hopper: hopper.Refusals
     """Why it has no kernels for Hopper beside the portable ones; None where it has."""
+    sinks: int
+    """How many first keys are seen from any distance."""
 
     @property
     def kind(self) -> Kind:
@@ -186,7 +188,7 @@ def _parts(plan: Plan, rows: list[tuple[Relation, ...]], works: dict[Relation, t
                 mine.append(works[rows[h][b]][done[h]])
                 done[h] += 1
             if not part.below_zero:
-                yield PartCost(b, held, tuple(mine), refusals[b][i])
+                yield PartCost(b, held, tuple(mine), refusals[b][i], part.sinks)
 
 
 def _works(relation: Relation, plan: Plan, branch: int, head: int, n: int, tiling: Tiling) -> Iterator[Work]:

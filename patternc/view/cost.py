@@ -60,6 +60,9 @@ def _print_part(console: Console, cost: Cost, part: PartCost, index: int) -> Non
         f"{_count(part.live)} of {_count(part.computed)} computed pairs are live, "
         f"{_waste(part.live, part.computed)} waste ({tiles})"
     )
+    if part.sinks:
+        keys = "key has" if part.sinks == 1 else f"{part.sinks:,} keys have"
+        lines.append(f"the first {keys} gradients that are summed in slices of the queries, unless many heads are busy")
     names = {"hopper": "output", "hopper_q": "dQ", "hopper_kv": "dK and dV"}
     if made := [kernel for kernel in names if part.not_hopper[kernel] is None]:
         why = "".join(f"; not {names[kernel]}: {part.not_hopper[kernel]}" for kernel in names if kernel not in made)

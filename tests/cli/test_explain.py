@@ -72,6 +72,17 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["device"]["source"]
 
 
+@pytest.mark.parametrize(("text", "sinks"), [("sink(4) | window(9)", 4), ("sink(1)", 1), ("window(9)", 0)])
+def test_gradients_of_first_keys(text: str, sinks: int, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "a.pat"
+    file.write_text(f"causal pattern a {{ attend {text} }}")
+    (found,) = report(capsys, str(file), "--n", "500")
+    assert [part["sinks"] for part in found["parts"]] == [sinks]
+    words = " ".join(run(capsys, str(file), "--n", "500")[1].split())
+    assert ("summed in slices of the queries" in words) == (sinks > 0)
+    assert ("the first 4 keys have" in words, "the first key has" in words) == (sinks == 4, sinks == 1)
+
+
 def test_which_parts_have_a_kernel_for_hopper(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "a.pat"
     path.write_text("causal pattern one { attend window(5) }\ncausal pattern two { attend window(5) | columns(7) }\n")
