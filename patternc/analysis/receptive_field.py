@@ -20,7 +20,7 @@ from patternc.analysis.intset import INF, Bound, IntSet, TooLarge, interval
 from patternc.analysis.lagset import Term, sum_of, terms_of
 from patternc.analysis.nearby import Members
 from patternc.analysis.pieces import first_of
-from patternc.analysis.residues import crosses_all_from_0
+from patternc.analysis.residues import crosses_all_from
 from patternc.analysis.semantics import Model
 from patternc.analysis.shapes import LagIn
 from patternc.analysis.skip_family import Skips, skips_of
@@ -43,6 +43,10 @@ MUCH_MOVED = 1 << 40
 MAX_STEPS = 4096
 FIRST_BOUND = 1 << 16
 """A missing lag is first looked for up to this one."""
+FAR_BELOW = 1 << 25
+"""Negative lags are counted from their least, where that is no further below 0."""
+MAX_START = 1 << 25
+"""All lags up to this one are looked at, where those that follow are known to be crossed."""
 FAR_BOUNDS = (FIRST_BOUND, 1 << 22)
 FEW_TERMS = 4096
 """So many pairs of terms are tried before bit sets, where the span is large."""
@@ -248,7 +252,8 @@ class Field:
         whole = [(lags, count) for lags, count in self.groups if isinstance(lags, IntSet)]
         if len(whole) < len(self.groups):
             return self._prefix_of_parts()
-        if crosses_all_from_0(whole):
+        start = crosses_all_from(whole)
+        if start == 0:
             return INF
         try:
             return endless_sum(whole).first_gap() - 1
@@ -258,6 +263,8 @@ class Field:
             return found - 1
         if self.filled:
             return INF
+        if (found := self._full_from(start)) is not None:
+            return found
         try:
             gap = (interval(0, None) - _set_sum(whole, MANY_TERMS)).at_least(0)
         except TooLarge:
@@ -298,15 +305,40 @@ class Field:
         return any(filled_by(s, whole - hi + lo + 1) for s, (lo, hi) in zip(shapes, runs, strict=True))
 
     def first_missing(self, bound: int) -> int | None:
-        """The least missing lag, if it is at most ``bound`` and lags are not negative (then cutting is exact)."""
+        """The least missing lag, if it is at most ``bound`` and cutting there is exact: where no lag is negative, or
+        the least ones are known and not far below.
+        """
         if any(d.least < 0 for d, _ in self.groups):
-            return None
+            held = self._from_least(bound)
+            return None if held is None or held == bits.ones(bound + 1) else bits.first_missing(held)
         total, mask = 1, bits.ones(bound + 1)
         for lags, count in self.groups:
             total = add_layers(total, lags, count, mask, self.known.get(lags))
             if total == mask:
                 return None
         return bits.first_missing(total) if total != mask else None
+
+    def _from_least(self, bound: int) -> int | None:
+        """The lags up to ``bound`` as bits: none is negative where those of each layer are counted from its least."""
+        below = -sum(lags.least * count for lags, count in self.groups)
+        if below > FAR_BELOW:
+            return None
+        total, mask = 1, bits.ones(bound + int(below) + 1)
+        try:
+            for lags, count in self.groups:
+                if not isinstance(lags, IntSet):
+                    return None
+                total = add_layers(total, lags.shifted(-int(lags.least)), count, mask)
+        except TooLarge:
+            return None
+        return total >> int(below)
+
+    def _full_from(self, start: Bound) -> Bound | None:
+        """The prefix, where all lags from ``start`` on are crossed; None where that is too far to look at others."""
+        if start > MAX_START or (held := self._from_least(max(int(start) - 1, 0))) is None:
+            return None
+        gap = bits.first_missing(held)
+        return gap - 1 if gap < start else INF
 
 
 def _runs_of(lags: IntSet) -> list[tuple[int, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import gcd
 
-from patternc.analysis.intset import INF, IntSet
+from patternc.analysis.intset import INF, Bound, IntSet
 from patternc.analysis.pieces import Piece
 
 MAX_PERIOD = 1 << 12
@@ -17,35 +17,38 @@ LOWEST = -(1 << 200)
 """Stands for members without end downwards."""
 
 
-def crosses_all_from_0(groups: Sequence[tuple[IntSet, int]]) -> bool:
-    """Whether some endless stride of one layer, and what the others reach, cross every lag from 0 up.
+def crosses_all_from(groups: Sequence[tuple[IntSet, int]]) -> Bound:
+    """A number, 0 or more, from which on some endless stride of one layer, and what the others reach, cross every lag.
 
     Let p be its period.  Where the other layers have a sum f of the residue t - r, and the stride all members of the
     residue r from e up, the lags f + e, f + e + p, ... are crossed; from 0 up that is all of the residue t, if f + e is
-    at most t.  False says that it was not shown.
+    at most t.  `INF` says that it was not shown.
     """
+    start: Bound = INF
     for i, (lags, count) in enumerate(groups):
         others = [*groups[:i], *groups[i + 1 :], (lags, count - 1)]
         for piece in lags.pieces:
             endless = count and piece.hi == INF and isinstance(piece.lo, int) and piece.period <= MAX_PERIOD
-            if endless and _crossed(_least(IntSet((piece,)), piece.period), others, piece.period):
-                return True
-    return False
+            if endless:
+                start = min(start, _crossed_from(_least(IntSet((piece,)), piece.period), others, piece.period))
+    return start
 
 
-def _crossed(found: dict[int, int] | None, others: Sequence[tuple[IntSet, int]], period: int) -> bool:
+def _crossed_from(found: dict[int, int] | None, others: Sequence[tuple[IntSet, int]], period: int) -> Bound:
     for lags, count in others:
         step = _least(lags, period)
         if found is None or step is None or (count > LAYERS and not lags.contains(0)):
-            return False
+            return INF
         for _ in range(min(count, LAYERS)):
             if len(found) * len(step) > MAX_STEPS:
-                return False
+                return INF
             following = _added(found, step, period)
             if following == found:
                 break
             found = following
-    return found is not None and len(found) == period and all(least <= residue for residue, least in found.items())
+    if found is None or len(found) < period:
+        return INF
+    return max(0, max(found.values()) - period + 1)
 
 
 def _added(a: dict[int, int], b: dict[int, int], period: int) -> dict[int, int]:

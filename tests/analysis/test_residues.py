@@ -10,6 +10,7 @@ import patternc
 from patternc.analysis import residues
 from patternc.analysis.intset import INF, IntSet, from_intervals, interval
 from patternc.analysis.pieces import Piece
+from patternc.analysis.receptive_field import Field
 
 FAR = 4000
 
@@ -37,15 +38,43 @@ def drawn(random: random.Random) -> list[tuple[IntSet, int]]:
 
 
 def test_what_is_said_to_be_crossed_is() -> None:
-    said = missed = 0
+    said = missed = later = 0
     for seed in range(400):
         groups = drawn(random.Random(seed))
-        all_there = set(range(300)) <= crossed(groups)
-        found = residues.crosses_all_from_0(groups)
-        assert all_there or not found, (seed, groups)
-        said, missed = said + found, missed + (all_there and not found)
+        held = crossed(groups)
+        all_there = set(range(300)) <= held
+        start = residues.crosses_all_from(groups)
+        assert start == INF or set(range(int(start), 300)) <= held, (seed, groups)
+        said, missed = said + (start == 0), missed + (all_there and start != 0)
+        later += 0 < start < 300
     assert said > 80
+    assert later > 30
     assert missed < said / 4
+
+
+def test_prefixes_where_lags_go_back() -> None:
+    """Exact, whether a lag is missing or all from somewhere on are there and so are those before."""
+    endless = gaps = 0
+    for seed in range(300):
+        groups = [(lags | interval(0, 0), count) for lags, count in drawn(random.Random(seed))]  # as every layer's
+        held = crossed(groups)
+        gap = next((x for x in range(500) if x not in held), None)
+        found = Field([*groups])
+        assert found.prefix == (INF if gap is None else gap - 1), (seed, groups)
+        assert found.first_missing(400) == (gap if gap is not None and gap <= 400 else None), (seed, groups)
+        endless, gaps = endless + (gap is None), gaps + (gap is not None)
+    assert min(endless, gaps) > 50
+
+
+def test_a_stride_that_stands_alone_only_far_out() -> None:
+    """Six strides and runs up to 6,767,750, then one: found where sums of all terms did not end."""
+    pattern = patternc.loads("""pattern a {
+        attend window(31) | stride(575) | stride(6, 2880) | mirror(stride(512, 22))
+             | where(d % 2437 < 19 and -2965 <= d and d <= 1942 * 3485)
+    }""")
+    assert pattern.prove("gapfree(2)").proved
+    assert pattern.prove("prefix(2) == oo").proved
+    assert pattern.prove("prefix(1) == 31").proved
 
 
 @pytest.mark.parametrize("wrong", ["_least", "_added"])
