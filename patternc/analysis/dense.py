@@ -11,6 +11,8 @@ def filled_by(shape: Shape, length: int) -> bool:
     if isinstance(shape, LagIn):
         lags = shape.lags & interval(0, None)
         return lags.greatest == INF and lags.least < length and lags.spacing <= length
+    if _a_part_fills(shape, length):
+        return True
     # If m of m lags may be missing, then at least as many of more.
     m = 1
     while m <= length:
@@ -19,6 +21,17 @@ def filled_by(shape: Shape, length: int) -> bool:
             return True
         m = missing + 1
     return False
+
+
+def _a_part_fills(shape: Shape, length: int) -> bool:
+    """Whether one part of a union does already, which is seen at once."""
+    match shape:
+        case Either(parts):
+            return any(_a_part_fills(p, length) for p in parts)
+        case LagIn():
+            return filled_by(shape, length)
+        case _:
+            return False
 
 
 def _missing_of(shape: Shape, m: int) -> int:

@@ -259,10 +259,10 @@ class Field:
             return endless_sum(whole).first_gap() - 1
         except TooLarge:
             pass
-        if (found := self._gap_within(FAR_BOUNDS)) is not None:
-            return found - 1
         if self.filled:
             return INF
+        if (found := self._gap_within(FAR_BOUNDS)) is not None:
+            return found - 1
         if (found := self._full_from(start)) is not None:
             return found
         try:
@@ -280,10 +280,10 @@ class Field:
                 gap = self.first_missing(bound)
             if gap is not None:
                 return gap - 1
-        if (found := self._gap_within(FAR_BOUNDS)) is not None:
-            return found - 1
         if self.filled:
             return INF
+        if (found := self._gap_within(FAR_BOUNDS)) is not None:
+            return found - 1
         layers = [lags for lags, count in self.groups for _ in range(min(count, 2))]
         if len(layers) == 1 and isinstance(one := layers[0], Apart):
             return first_of(lambda: one.first_missing, lambda: first_gap(self.groups)) - 1

@@ -66,6 +66,16 @@ def test_prefixes_where_lags_go_back() -> None:
     assert min(endless, gaps) > 50
 
 
+def test_a_window_beside_a_stride_that_it_fills() -> None:
+    """Seen at once, though other terms of several periods reach five million lags to both sides."""
+    pattern = patternc.loads("""pattern a {
+        attend gate(stride(2549, 52, 2124), window(1000, 8), stride(7), stride(533, 3710) - stride(366, 4095),
+                    stride(278, 611, 139), where(d % 512 == 312 and abs(d) <= 1828 * 2893))
+    }""")
+    assert pattern.prove("gapfree(8)").proved
+    assert pattern.prove("prefix(8) == oo").proved
+
+
 def test_a_stride_that_stands_alone_only_far_out() -> None:
     """Six strides and runs up to 6,767,750, then one: found where sums of all terms did not end."""
     pattern = patternc.loads("""pattern a {
