@@ -92,3 +92,15 @@ def test_ahead_of_time_without_a_gpu(tmp_path: Path) -> None:
             for form in forms:
                 assert (tmp_path / "out" / f"small.{kernel}.{target}.{form}").stat().st_size > 1000
     assert "wgmma" in (tmp_path / "out" / "small.band_forward.sm_90.ptx").read_text()
+
+
+def test_ahead_of_time_for_what_parts_share(tmp_path: Path) -> None:
+    """The kernels that belong to no part: one adds up slices, one the branches where heads have others."""
+    (tmp_path / "shared.pat").write_text("""pattern shared {
+        attend heads { 0..1 : gate(sink(2), window(3)); else : gate(columns(3), stride(3)) }
+    }""")
+    options = ["-o", "out", "--target", "sm_90", "--emit", "ptx", "--head-dim", "64", "--heads", "2"]
+    done = patternc("compile", "shared.pat", *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for kernel in ("sum_slices", "combine"):
+        assert (tmp_path / "out" / f"shared.{kernel}.sm_90.ptx").stat().st_size > 1000
