@@ -44,6 +44,9 @@ from patternc.lowering.schedules import BAND, BLOCKS, BY_KIND, Scheduled, launch
 from patternc.lowering.schedules.base import Piece, bounded
 from patternc.lowering.terms import Term, number
 
+FIRST_KEYS = 64
+"""Sinks begin before this key."""
+
 
 def lower(instance: Instance, heads: int | None = None) -> Plan:
     """The plan of a pattern for ``heads`` query heads; None where the heads do not matter.
@@ -159,7 +162,10 @@ def _span(terms_by_head: list[tuple[Term, ...]]) -> int | None:
 
 
 def _sinks(terms_of_head: tuple[Term, ...]) -> int:
-    """How many first keys a head's queries see from any distance; 0 where nothing bounds them."""
+    """How many first keys a head's queries see from any distance; 0 where nothing bounds them.
+
+    Keys that begin further on are none of these: room for partial sums is taken from key 0 on.
+    """
     found = 0
     for term in terms_of_head:
         if term.lag.hi is not None or _ends(term, QueryRange) is not None:
@@ -167,7 +173,8 @@ def _sinks(terms_of_head: tuple[Term, ...]) -> int:
         last = _ends(term, KeyRange)
         if last is None:
             return 0
-        found = max(found, last + 1)
+        if all((number(a.lo) or 0) < FIRST_KEYS for a in term.of(KeyRange) if not a.document):
+            found = max(found, last + 1)
     return found
 
 

@@ -29,6 +29,7 @@ NOT_SLICED = {
     "dense": "causal pattern a { attend causal }",
     "sinks of dense attention": "pattern a { attend sink(3) | causal }",
     "sinks of documents": "causal pattern a { attend per_document(sink(3)) | per_document(window(2)) }",
+    "keys far from the first": "causal pattern a { attend where(k >= 100000 and k < 100010) | window(5) }",
     "a stride": "causal pattern a { attend stride(3) }",
     "columns": "causal pattern a { attend columns(5) }",
 }
