@@ -11,7 +11,7 @@ from patternc.lowering.schedules import launch_order
 from patternc.lowering.schedules.band import BAND
 from patternc.lowering.schedules.residue import RESIDUE
 
-HEAD_DIMS = {"hopper": (128,), "hopper_q": (128,), "hopper_kv": (64, 128)}
+HEAD_DIMS = {"hopper": (64, 128), "hopper_q": (128,), "hopper_kv": (64, 128)}
 """By kernel, those of which the one for Hopper is faster than the portable one."""
 RUNS = 2
 """The most runs of keys that a tile of queries may have, as a window and sinks are."""

@@ -129,8 +129,14 @@ def compile_ahead(module: ModuleType, target: str, head_dim: int, dtype: torch.d
         return
     for part in module.PARTS:
         for kernel in HOPPER_KERNELS:
-            if head_dim in HEAD_DIMS[kernel] and getattr(part, kernel, None) is not None:
-                yield compile_hopper(part, kernel, module.hopper_tile(kernel, part, head_dim), Use(head_dim, dtype))
+            if head_dim not in HEAD_DIMS[kernel] or getattr(part, kernel, None) is None:
+                continue
+            sizes = module.hopper_tile(kernel, part, head_dim)
+            if sizes is None:
+                continue
+            made = compile_hopper(part, kernel, sizes, Use(head_dim, dtype))
+            if not made.spilled:  # else the portable one is launched
+                yield made
 
 
 def compile_settled(
@@ -178,17 +184,17 @@ def compile_kernel(name: str, kind: str, function: Any, tile: Any, use: Use, tar
     return _compiled(name, source, target, {"num_warps": tile.num_warps, "num_stages": tile.num_stages})
 
 
-def compile_hopper(part: Any, kernel: str, tile: tuple[int, int, int], use: Use) -> Compiled:
+def compile_hopper(part: Any, kernel: str, tile: Any, use: Use) -> Compiled:
     """One of the kernels of a part for Hopper, with the sizes that `hopper_tile` gives."""
     from triton.experimental.gluon import language
     from triton.experimental.gluon._runtime import GluonASTSource
 
-    function, (kept, streamed, ring) = getattr(part, kernel), tile
+    function, (kept, streamed, ring, groups) = getattr(part, kernel), tile
     shared_layout: Any = language.NVMMASharedLayout
     (*keeps, first, second) = HOPPER_KERNELS[kernel]
     rows = {**{f"{x}_ptr": kept for x in keeps}, f"{first}_ptr": streamed, f"{second}_ptr": streamed}
     rows |= {x: kept for x in function.arg_names if re.fullmatch(r"(out_\d+|fused)_ptr", x)}
-    constants = {"RING": ring, "KEEP": True, "LSE_GRADIENT": use.lse_gradient}
+    constants = {"RING": ring, "GROUPS": groups, "KEEP": True, "LSE_GRADIENT": use.lse_gradient}
     constants |= {"group": 1, "batch": 1} if use.group == 1 else {}  # Triton compiles for a number of 1 apart
     signature: dict[str, str] = {}
     attributes: dict[tuple[int, ...], Any] = {}

@@ -66,12 +66,12 @@ def _print_part(console: Console, cost: Cost, part: PartCost, index: int) -> Non
     names = {"hopper": "output", "hopper_q": "dQ", "hopper_kv": "dK and dV"}
     if made := [kernel for kernel in names if part.not_hopper[kernel] is None]:
         why = "".join(f"; not {names[kernel]}: {part.not_hopper[kernel]}" for kernel in names if kernel not in made)
-        usual, most = hopper.HEAD_DIMS["hopper"], hopper.HEAD_DIMS["hopper_kv"]
-        more = " or ".join(str(d) for d in most if d not in usual)
-        too = f" (dK and dV: of {more}, too)" if "hopper_kv" in made else ""
+        usual = " and ".join(str(d) for d in hopper.HEAD_DIMS["hopper_q"])
+        more = " or ".join(str(d) for d in hopper.HEAD_DIMS["hopper_kv"] if d not in hopper.HEAD_DIMS["hopper_q"])
+        too = f" (of {more} where they are faster)" if "hopper_kv" in made else ""
         lines.append(
             f"{', '.join(names[kernel] for kernel in made)} also by kernels for Hopper, in Gluon: with Triton "
-            f"{hopper.TRITON} on compute capability 9.0, for 16-bit heads of {usual[0]} columns{too}, in calls that "
+            f"{hopper.TRITON} on compute capability 9.0, for 16-bit heads of {usual} columns{too}, in calls that "
             f"descriptors serve{why}"
         )
     for line in lines:

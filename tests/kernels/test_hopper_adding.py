@@ -12,7 +12,7 @@ import torch
 
 import patternc
 from tests.kernels import warps
-from tests.kernels.test_hopper_protocol import LOG2E, SCALE, SHAPES, fitting, inputs, rings, row_strides, text_of
+from tests.kernels.test_hopper_protocol import LOG2E, SCALE, SHAPES, fitting, forward_tile, inputs, row_strides, text_of
 from tests.kernels.warps import Descriptor, Machine, OverwrittenError, Pointer, StuckError
 
 BAND = "where(0 <= q - k and q - k <= 100)"
@@ -50,9 +50,9 @@ class Before:
 
 
 def run(
-    source: str, module: Any, shape: tuple[int, ...], keys: int, programs: int, *, keep: bool
+    source: str, module: Any, shape: tuple[int, ...], use: int, programs: int, *, keep: bool
 ) -> dict[str, torch.Tensor]:
-    """What the last kernel of an emitted file leaves, with tiles of so many keys."""
+    """What the last kernel of an emitted file leaves, with the sizes of a use."""
     batch, heads, kv_heads, n_q, n_k = shape
     q, k, v, *_ = inputs(shape)
     part, before = module.PARTS[-1], Before(q, module.BRANCHES)
@@ -66,11 +66,12 @@ def run(
         others = [Descriptor(x, 64, period) for b, x in enumerate(before.outs) if b != part.branch]
         gate = [*others, Pointer(before.weight if keep else before.logits), Descriptor(fused, 64, period)]
     positions = [Pointer(q)] * (3 if module.DOCUMENTS else 1)
-    ring = rings(module, part)[keys]
+    tile = forward_tile(module, part, use)
     Machine(source, programs).run(
-        f"{part.name}_hopper", Descriptor(q, 64, period), Descriptor(k, keys, period), Descriptor(v, keys, period),
+        f"{part.name}_hopper", Descriptor(q, 64, period), Descriptor(k, tile.streamed, period),
+        Descriptor(v, tile.streamed, period),
         Descriptor(out, 64, period), Pointer(lse), *gate, *positions, heads, heads // kv_heads, batch, n_q, n_k, SCALE,
-        RING=ring, KEEP=keep, **row_strides(period, q=q, k=k, v=v, out=out),
+        GROUPS=tile.groups, RING=tile.ring, KEEP=keep, **row_strides(period, q=q, k=k, v=v, out=out),
     )  # fmt: skip
     found = {"fused": fused} if part.fuses else {"out": out}
     return {**found, "out": out, "lse": lse} if keep else found
@@ -104,20 +105,20 @@ def test_they_add_what_their_part_sees(text: str, band: str, shape: tuple[int, .
     module = patternc.loads(text).module(1)
     shape = fitting(shape, module.PARTS[-1].periods[0])
     truth = exact(module, band, shape)
-    for keys, programs, keep in ((64, 1, True), (128, 3, False)):
-        for name, mine in run(text_of(text), module, shape, keys, programs, keep=keep).items():
+    for use, programs, keep in ((0, 1, True), (1 + sum(shape) % 2, 3, False)):
+        for name, mine in run(text_of(text), module, shape, use, programs, keep=keep).items():
             torch.testing.assert_close(
                 mine.double(), truth[name], atol=2e-5, rtol=2e-5, msg=lambda m, n=name: f"{n}: {m}"
             )
 
 
 MUTANTS = {
-    "outputs that nobody lets go of": ("gate", "mbarrier.arrive(o_empty.index(HALVE))", "pass"),
+    "outputs that nobody lets go of": ("gate", "mbarrier.arrive(o_empty.index(MINE))", "pass"),
     "outputs let go of while they are read": ("gate of three", "fence_async_shared()  # what was", "# what was"),
-    "outputs that are not waited for": ("gate", "mbarrier.wait(o_full.index(HALVE), o_phase)", "pass"),
+    "outputs that are not waited for": ("gate", "mbarrier.wait(o_full.index(MINE), o_phase)", "pass"),
     "outputs of one item only": ("union", "o_phase ^= 1", "pass"),
     "outputs that are not loaded": ("union", "load_slot(out_ptr,", "(lambda *_: None)(out_ptr,"),
-    "outputs of the other half": ("union", "first_row + half * HALF, 0], o_tiles", "first_row, 0], o_tiles"),
+    "outputs of another share": ("union", "first_row + one * ROWS, 0], o_tiles", "first_row, 0], o_tiles"),
     "an output that the gate's overwrites": ("gate", "if KEEP:\n                tma.store_wait(0)", ""),
     "weights of the row before": ("gate of three", "weight_ptr + at * 3 + 1", "weight_ptr + at * 3 + 0"),
     "a softmax that begins again": ("union", "l * alpha + beta", "l * alpha"),
@@ -138,7 +139,7 @@ def test_a_wrong_kernel_is_seen(name: str, right: str, wrong: str, monkeypatch: 
     assert right in source
     truth = exact(module, band, shape)
     try:
-        found = run(source.replace(right, wrong), module, shape, 64, 1, keep=True)
+        found = run(source.replace(right, wrong), module, shape, 0, 1, keep=True)
     except (StuckError, OverwrittenError, AssertionError, IndexError):
         return
     found["lse"], truth["lse"] = (x["lse"].clamp(min=-1e3) for x in (found, truth))

@@ -90,7 +90,7 @@ def run_q(source: str, module: Any, part: Any, truth: Truth, shape: tuple[int, .
     norm, delta = (torch.full_like(lse, float("nan")) for _ in range(2))
     dweight = torch.full_like(weight, float("nan"))
     gated = [Pointer(weight), Pointer(dweight)] if module.BRANCHES > 1 else []
-    kept, streamed, ring = module.hopper_tile("hopper_q", part, 128)
+    kept, streamed, ring, _ = module.hopper_tile("hopper_q", part, 128)
     Machine(source).run(
         f"{part.name}_hopper_q", Descriptor(q, kept, period), Descriptor(k, streamed, period),
         Descriptor(v, streamed, period), Descriptor(do, kept, period), Descriptor(dq, kept, period),
@@ -107,7 +107,7 @@ def run_kv(source: str, module: Any, part: Any, truth: Truth, shape: tuple[int, 
     batch, heads, kv_heads, n_q, n_k = shape
     q, k, v, do, _ = inputs(shape)
     dk, dv = (torch.full_like(k, float("nan")) for _ in range(2))
-    kept, streamed, ring = module.hopper_tile("hopper_kv", part, 128)
+    kept, streamed, ring, _ = module.hopper_tile("hopper_kv", part, 128)
     Machine(source).run(
         f"{part.name}_hopper_kv", Descriptor(q, streamed), Descriptor(k, kept), Descriptor(v, kept),
         Descriptor(do, streamed), Descriptor(dk, kept), Descriptor(dv, kept), Pointer(truth.norm.float()),

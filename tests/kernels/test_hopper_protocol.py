@@ -32,6 +32,8 @@ SHAPES = [
     (1, 2, 1, 1, 300),
 ]
 """Batch, heads, heads of keys, queries, keys."""
+USES = ((1, 128), (None, 128), (None, 64))
+"""Spans and head dimensions that have sizes of their own: tiles of few keys, of many, three groups of warps."""
 D, SCALE, LOG2E = 16, 0.3, 1.4426950408889634
 
 
@@ -46,10 +48,8 @@ def text_of(text: str) -> str:
     return patternc.loads(text).emit(1)
 
 
-def run(source: str, module: Any, shape: tuple[int, ...], keys: int, programs: int) -> list[torch.Tensor]:
-    """Output, log-sum-exp to base 2 and gradients, by the kernels of an emitted file, with tiles of so many keys
-    forward; dK and dV with the ring for heads of as many columns.
-    """
+def run(source: str, module: Any, shape: tuple[int, ...], use: int, programs: int) -> list[torch.Tensor]:
+    """Output, log-sum-exp to base 2 and gradients, by the kernels of an emitted file, with the sizes of a use."""
     batch, heads, kv_heads, n_q, n_k = shape
     q, k, v, do, dlse = inputs(shape)
     nothing = Pointer(q)
@@ -58,27 +58,29 @@ def run(source: str, module: Any, shape: tuple[int, ...], keys: int, programs: i
     sizes = heads // kv_heads, batch, n_q, n_k, SCALE
     (part,) = module.PARTS
     (period,) = part.periods
-    ring = rings(module, part)[keys]
+    tile = forward_tile(module, part, use)
     machine = Machine(source, programs)
 
     def tiles(rows: int, *tensors: torch.Tensor) -> list[Descriptor]:
         return [Descriptor(x, rows, period) for x in tensors]
 
     machine.run(
-        f"{part.name}_hopper", *tiles(64, q), *tiles(keys, k, v), *tiles(64, out), Pointer(lse), nothing, heads, *sizes,
-        RING=ring, KEEP=True, **row_strides(period, q=q, k=k, v=v, out=out),
+        f"{part.name}_hopper", *tiles(tile.kept, q), *tiles(tile.streamed, k, v), *tiles(tile.kept, out),
+        Pointer(lse), nothing, heads, *sizes, GROUPS=tile.groups, RING=tile.ring, KEEP=True,
+        **row_strides(period, q=q, k=k, v=v, out=out),
     )  # fmt: skip
-    kept, streamed, ring = module.hopper_tile("hopper_q", part, 128)
+    tile = module.hopper_tile("hopper_q", part, 128)
     machine.run(
-        f"{part.name}_hopper_q", *tiles(kept, q), *tiles(streamed, k, v), *tiles(kept, do, dq), Pointer(out),
-        Pointer(lse), Pointer(dlse), Pointer(norm), Pointer(delta), nothing, *out.stride()[:3], heads, *sizes,
-        RING=ring, LSE_GRADIENT=True, **row_strides(period, q=q, k=k, v=v, do=do, dq=dq),
+        f"{part.name}_hopper_q", *tiles(tile.kept, q), *tiles(tile.streamed, k, v), *tiles(tile.kept, do, dq),
+        Pointer(out), Pointer(lse), Pointer(dlse), Pointer(norm), Pointer(delta), nothing, *out.stride()[:3],
+        heads, *sizes, RING=tile.ring, LSE_GRADIENT=True, **row_strides(period, q=q, k=k, v=v, do=do, dq=dq),
     )  # fmt: skip
-    kept, streamed, ring = module.hopper_tile("hopper_kv", part, keys)
+    tile = module.hopper_tile("hopper_kv", part, USES[use][1])
     machine.run(
-        f"{part.name}_hopper_kv", *tiles(streamed, q), *tiles(kept, k, v), *tiles(streamed, do), *tiles(kept, dk, dv),
+        f"{part.name}_hopper_kv", *tiles(tile.streamed, q), *tiles(tile.kept, k, v), *tiles(tile.streamed, do),
+        *tiles(tile.kept, dk, dv),
         Pointer(norm), Pointer(delta), nothing, kv_heads, *sizes,
-        RING=ring, **row_strides(period, q=q, k=k, v=v, do=do, dk=dk, dv=dv),
+        RING=tile.ring, **row_strides(period, q=q, k=k, v=v, do=do, dk=dk, dv=dv),
     )  # fmt: skip
     return [out, lse, dq, dk, dv]
 
@@ -88,10 +90,10 @@ def row_strides(period: int, **tensors: torch.Tensor) -> dict[str, int]:
     return {f"{name}_sn": x.stride(2) for name, x in tensors.items() if period > 1}
 
 
-def rings(module: Any, part: Any) -> dict[int, int]:
-    """How many tiles of so many keys a ring has forward."""
-    tiles = [module.hopper_tile("hopper", part._replace(span=span), 128) for span in (1, None)]
-    return {keys: ring for _, keys, ring in tiles}
+def forward_tile(module: Any, part: Any, use: int) -> Any:
+    """The sizes of the forward kernel in one of `USES`, whether or not it is launched for such a part."""
+    span, head_dim = USES[use]
+    return module.hopper_tile("hopper", part._replace(span=span, runs=1, periods=(1,)), head_dim)
 
 
 def inputs(shape: tuple[int, ...]) -> list[torch.Tensor]:
@@ -115,15 +117,15 @@ def exact(module: Any, shape: tuple[int, ...]) -> list[torch.Tensor]:
 def test_they_compute_what_the_pattern_says(text: str, shape: tuple[int, ...]) -> None:
     module = patternc.loads(text).module(1)
     shape = fitting(shape, module.PARTS[0].periods[0])
-    keys, programs = ((64, 1), (128, 3))[sum(shape) % 2]
-    found = run(text_of(text), module, shape, keys, programs)
+    use = sum(shape) % 3
+    found = run(text_of(text), module, shape, use, (1, 3)[use % 2])
     for name, mine, other in zip(("out", "lse", "dq", "dk", "dv"), found, exact(module, shape), strict=True):
         torch.testing.assert_close(mine.double(), other, atol=2e-5, rtol=2e-5, msg=lambda m, n=name: f"{n}: {m}")
 
 
 MUTANTS = {
     "keys that nobody lets go of": ("mbarrier.arrive(k_empty.index(k_slot))", "pass"),
-    "values that one half keeps": ("mbarrier.arrive(v_empty.index(v_slot))", "pass"),
+    "values that a group keeps": ("mbarrier.arrive(v_empty.index(v_slot))", "pass"),
     "queries that are kept": ("mbarrier.arrive(q_empty.index(q_slot ^ 1), pred=turn > 0)", "pass"),
     "a tile that is skipped and not let go of": ("leave_slot(k_full, k_empty, slot, phase)", "pass"),
     "a slot that is filled while it is in use": ("mbarrier.wait(empty.index(slot), phase)", "pass"),
@@ -153,7 +155,7 @@ def test_a_wrong_protocol_is_seen(right: str, wrong: str, monkeypatch: pytest.Mo
     assert right in source
     truth = exact(module, shape)
     try:
-        found = run(source.replace(right, wrong), module, shape, 64, 1)
+        found = run(source.replace(right, wrong), module, shape, 0, 1)
     except (StuckError, AssertionError, IndexError):
         return
     assert any((a.double() - b).nan_to_num(nan=1.0).abs().max() > 1e-3 for a, b in zip(found, truth, strict=True))

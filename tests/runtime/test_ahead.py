@@ -107,6 +107,35 @@ def test_a_launch_takes_the_leaner_tiles(monkeypatch: pytest.MonkeyPatch) -> Non
     assert module._usual(on_the_cpu, prepare).constants["BLOCK_Q"] == 64
 
 
+def test_a_kernel_for_hopper_that_spills_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    module = pattern("dense").module(2)
+    part = module.PARTS[0]._replace(hopper=object())
+    portable = type("Kernel", (), {"fn": SimpleNamespace(__name__="dense_forward")})()
+    monkeypatch.setattr(module, "DESCRIPTORS", True)
+    monkeypatch.setattr(module, "_SPILLING", set())
+    monkeypatch.setattr(module, "_capability", lambda device: (9, 0))
+    monkeypatch.setattr(module._Launch, "ahead", lambda self, tensors: SimpleNamespace(n_spills=spills[self.kernel]))
+    q = torch.empty(1, 2, 256, 128, dtype=torch.bfloat16)
+    call = module._Call(q, q, q, 0.1, None)
+
+    def refusal() -> str | None:
+        return module._hopper_refusal(call, part, "hopper", q)
+
+    def prepare(choice: object = None) -> tuple[object, ...]:
+        own = {"RING": 2} if refusal() is None else {**module.Tiling(64, 64, 4, 2)._asdict(), "TMA": True}
+        return (part.hopper if "RING" in own else portable), (1, 1, 1), {}, own
+
+    tensors = {"q_ptr": SimpleNamespace(is_cuda=True, dtype=q.dtype, shape=q.shape)}
+    spills: dict[object, int] = {part.hopper: 0, portable: 0}
+    assert module._usual(tensors, prepare).kernel is part.hopper
+    assert refusal() is None
+    spills[part.hopper] = 2
+    assert module._usual(tensors, prepare).kernel is portable
+    assert refusal() == "it would spill registers"
+
+
 @pytest.mark.parametrize("kib", [48, 64, 99, 163, 227])
 def test_tiles_fit_a_device_with_little_shared_memory(kib: int, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
