@@ -200,6 +200,43 @@ def test_compiles_ahead_of_time() -> None:
         assert result.shared <= result.limit // (2 if config.kind == "hopper_kv" else 1), config
 
 
+SPILLS = """
+import sys
+import torch
+import patternc
+from patternc.lowering.hopper import HEAD_DIMS
+from patternc.runtime.ahead import Use, compile_hopper
+
+module = patternc.loads(sys.argv[1]).module(1)
+for part in module.PARTS:
+    for kernel in (kernel for kernel, why in part.not_hopper.items() if why is None):
+        for head_dim in HEAD_DIMS[kernel]:
+            if (sizes := module.hopper_tile(kernel, part, head_dim)) is None:
+                continue
+            for group in (1, 2):
+                use = Use(head_dim, torch.bfloat16, group=group, lse_gradient=group > 1)
+                if compile_hopper(part, kernel, sizes, use).spilled:
+                    print(kernel, head_dim)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", [*SERVED.values(), *FORWARD.values()], ids=[*SERVED, *FORWARD])
+def test_what_spills_is_known(text: str) -> None:
+    check_spills(text, [f"{kernel} {head_dim}" for (one, head_dim), kernel in SPILLING.items() if one == text])
+
+
+@pytest.mark.slow
+def test_periods_that_are_no_powers_of_two_spill() -> None:
+    check_spills("causal pattern weeks { attend stride(7) }", ["hopper 128", "hopper_kv 128"])
+
+
+def check_spills(text: str, known: list[str]) -> None:
+    if version() != TRITON:
+        pytest.skip(f"Gluon kernels are written for Triton {TRITON}")
+    assert sorted(set(in_its_own_process(SPILLS, text, seconds=300).splitlines())) == sorted(known)
+
+
 COMPARE = """
 import sys
 import torch

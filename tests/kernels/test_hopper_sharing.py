@@ -11,7 +11,7 @@ import patternc
 from patternc.lowering.hopper import TRITON
 from patternc.runtime.testing import counted
 from tests.kernels.schedules import HEADS, pattern
-from tests.kernels.test_hopper import in_its_own_process, version
+from tests.kernels.test_hopper import check_spills, in_its_own_process, version
 from tests.runtime.ahead import Config, found
 
 SHARING = {
@@ -77,6 +77,12 @@ def test_compiles_ahead_of_time() -> None:
     for config, result in zip(configs, found(configs), strict=True):
         assert result.spilled == 0, config
         assert result.shared <= result.limit, config
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", SHARING.values(), ids=SHARING)
+def test_none_spills(text: str) -> None:
+    check_spills(text, [])
 
 
 COMPARE = """
