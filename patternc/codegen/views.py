@@ -129,6 +129,11 @@ class PartView:
         return self.not_hopper["hopper"] is None
 
     @property
+    def three_groups(self) -> bool:
+        """Whether three groups of warps compute its output for heads of 64, which is faster over all keys."""
+        return self.hopper and self.period is None and self.span is None and len(self.segments) == 1
+
+    @property
     def taken(self) -> tuple[str, ...]:
         """What the kernel for Hopper adds to: the output of the parts before it, those of the other branches."""
         return (*(() if self.first else ("out",)), *(f"out_{b}" for b in self.others if self.fuses))

@@ -12,7 +12,7 @@ from patternc.lowering.schedules.band import BAND
 from patternc.lowering.schedules.residue import RESIDUE
 
 HEAD_DIMS = {"hopper": (64, 128), "hopper_q": (128,), "hopper_kv": (64, 128)}
-"""By kernel, those of which the one for Hopper is faster than the portable one."""
+"""By kernel, those of which one for Hopper is faster than the portable one, if not for every part."""
 RUNS = 2
 """The most runs of keys that a tile of queries may have, as a window and sinks are."""
 TRITON = "3.6.0"

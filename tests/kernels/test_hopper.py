@@ -62,7 +62,7 @@ class _Part:
 
     not_hopper = dict.fromkeys(HOPPER_KERNELS)
     hopper = hopper_q = hopper_kv = object()
-    span, periods, columns, guarded, runs, first, fuses = 9, (1,), (), False, 1, True, False
+    span, periods, columns, guarded, three_groups, first, fuses = 9, (1,), (), False, False, True, False
 
 
 class _Class(_Part):

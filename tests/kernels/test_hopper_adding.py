@@ -24,6 +24,8 @@ CASES = {
     "gate": (f"pattern a {{ attend gate({BAND}, stride(7)) }}", BAND),
     "gate of three": (f"pattern a {{ attend gate(stride(7), {LATE}, columns(5)) }}", LATE),
     "gate of a union": (f"pattern a {{ attend gate(stride(3), {BAND} | stride(7)) }}", BAND),
+    "far union": ("pattern a { attend stride(7) | where(q - k >= 30) }", "where(q - k >= 30)"),
+    "far gate": ("pattern a { attend gate(stride(7), where(q - k >= 30)) }", "where(q - k >= 30)"),
     "documents": (f"pattern a {{ attend gate({BAND}, same_document & stride(3)) }}", BAND),
     "sinks": ("causal pattern a { attend sink(5) | window(70) }", "causal & (sink(5) | window(70))"),
     "two windows": (f"pattern a {{ attend {FAR} }}", FAR),

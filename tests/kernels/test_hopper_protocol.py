@@ -17,6 +17,7 @@ TEXTS = {
     **{name: PATTERNS[name] for name in ("band", "band_both_sides", "dense")},
     "causal": "pattern all_before { attend causal }",
     "window": "causal pattern wide { attend window(100) }",
+    "far": "pattern far { attend where(q - k >= 40) }",
     "offset": "pattern offset { attend where(k <= q - 3 and q - k <= 70) }",
     "range": "causal pattern ranged { attend window(90) & where(k >= 5) }",
     "stride": "causal pattern strided { attend stride(3) }",
@@ -33,7 +34,9 @@ SHAPES = [
 ]
 """Batch, heads, heads of keys, queries, keys."""
 USES = ((1, 128), (None, 128), (None, 64))
-"""Spans and head dimensions that have sizes of their own: tiles of few keys, of many, three groups of warps."""
+"""Spans and head dimensions that have sizes of their own: tiles of few keys, of many, three groups of warps, which not
+all parts have.
+"""
 D, SCALE, LOG2E = 16, 0.3, 1.4426950408889634
 
 
@@ -91,9 +94,9 @@ def row_strides(period: int, **tensors: torch.Tensor) -> dict[str, int]:
 
 
 def forward_tile(module: Any, part: Any, use: int) -> Any:
-    """The sizes of the forward kernel in one of `USES`, whether or not it is launched for such a part."""
-    span, head_dim = USES[use]
-    return module.hopper_tile("hopper", part._replace(span=span, runs=1, periods=(1,)), head_dim)
+    """The sizes of the forward kernel in one of `USES`."""
+    span, head_dim = USES[use] if part.three_groups else USES[use % 2]
+    return module.hopper_tile("hopper", part._replace(span=span, periods=(1,)), head_dim)
 
 
 def inputs(shape: tuple[int, ...]) -> list[torch.Tensor]:
@@ -147,15 +150,42 @@ OF_CLASSES = {
 """The same of residue classes modulo 3."""
 
 
+OF_THREE = {
+    "values that a group keeps": (
+        "mbarrier.arrive(v_empty.index(slot))\n                    mb",
+        "pass\n                    mb",
+    ),
+    "values for two of them": (
+        "empty = (barriers(2 * GROUPS, 1), barriers(RING, GROUPS)",
+        "empty = (barriers(2 * GROUPS, 1), barriers(RING, 2)",
+    ),
+    "an output that is not waited for": (
+        "warpgroup_mma_wait(0, deps=(acc, p, s))",
+        "warpgroup_mma_wait(2, deps=(acc, p, s))",
+    ),
+    "rows of the group before": ("first_row += MINE * ROWS", "first_row += MINE // 2 * ROWS"),
+}
+"""The same of three groups of warps."""
+
+
 @pytest.mark.parametrize(("right", "wrong"), (MUTANTS | OF_CLASSES).values(), ids=MUTANTS | OF_CLASSES)
 def test_a_wrong_protocol_is_seen(right: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_seen("stride" if (right, wrong) in OF_CLASSES.values() else "window", right, wrong, 0, monkeypatch)
+
+
+@pytest.mark.parametrize(("right", "wrong"), OF_THREE.values(), ids=OF_THREE)
+def test_a_wrong_protocol_of_three_groups_is_seen(right: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_seen("causal", right, wrong, 2, monkeypatch)
+
+
+def check_seen(name: str, right: str, wrong: str, use: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warps, "PATIENCE", 0.5)
-    text, shape = TEXTS["stride" if (right, wrong) in OF_CLASSES.values() else "window"], (1, 4, 2, 405, 405)
+    text, shape = TEXTS[name], (1, 4, 2, 405, 405)
     module, source = patternc.loads(text).module(1), text_of(text)
     assert right in source
     truth = exact(module, shape)
     try:
-        found = run(source.replace(right, wrong), module, shape, 0, 1)
+        found = run(source.replace(right, wrong), module, shape, use, 1)
     except (StuckError, AssertionError, IndexError):
         return
     assert any((a.double() - b).nan_to_num(nan=1.0).abs().max() > 1e-3 for a, b in zip(found, truth, strict=True))
